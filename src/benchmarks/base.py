@@ -1,0 +1,69 @@
+"""The Benchmark protocol: one capability made objective.
+
+A benchmark is a pydantic model whose fields are its Hydra config (`conf/benchmark/<name>.yaml` names the class as
+`_target_`), so that a wrong or unknown key is refused before anything heavy is imported. Benchmarks know nothing of
+torch, MLflow or the model: text in, text out.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from src.errors import FathomError
+
+
+class BadData(FathomError):
+    """A data file is missing or malformed; the message says which file, which line, and what to do."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question and its reference answer.
+
+    `prompt` is what the model is shown, without any chat markup; `answer` is the text it should produce, worked steps
+    included; `gold` is the final answer that scoring compares with.
+    """
+
+    prompt: str
+    answer: str
+    gold: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What scoring one completion gave.
+
+    `score` lies in [0, 1]; `extracted` is the answer found in the completion (None where there is none); `error` is
+    None for a right answer, `format` where no answer could be extracted, `reasoning` where one could but is wrong.
+    """
+
+    score: float
+    extracted: str | None
+    error: str | None
+
+
+class Benchmark(BaseModel, ABC):
+    """A pool of training examples, a test set, and a scorer.
+
+    Both lists are the same on every call and every platform. `pool()` is in no particular order: the n examples of a
+    point are drawn from it by the ranking in `src/benchmarks/subset.py`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    max_new_tokens: int = Field(gt=0, description="longest completion that evaluation generates, in tokens")
+    test_limit: int | None = Field(default=None, gt=0, description="evaluate on the first so many test items only")
+
+    @abstractmethod
+    def pool(self) -> list[Example]:
+        """All training examples. Raises BadData."""
+
+    @abstractmethod
+    def test(self) -> list[Example]:
+        """All test items, disjoint from the pool. Raises BadData."""
+
+    @abstractmethod
+    def score(self, example: Example, completion: str) -> Verdict:
+        """Judge one completion (the text after the prompt, up to the end-of-answer token)."""
