@@ -1,0 +1,316 @@
+"""What every command's configuration may hold: pydantic models that mirror conf/, checked before anything heavy loads.
+
+Hydra composes the YAML; `check` turns the result into one of the command configs below or raises a FathomError that
+names the key. A benchmark's section is checked by the benchmark's own class, which its `_target_` names.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+
+from src.benchmarks.base import Benchmark
+from src.errors import FathomError
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- model ---------------------------------------------------------------------------------------------------------
+
+
+class Pretraining(Section):
+    """How a tiny base is pretrained on the procedural world."""
+
+    tokens: int = Field(gt=0)
+    sequence_length: int = Field(gt=1)
+    batch_size: int = Field(gt=0, description="sequences in an optimiser step")
+    lr: float = Field(gt=0)
+    warmup_fraction: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    seed: int = Field(ge=0)
+
+
+class TinyModel(Section):
+    """A base of a real architecture, small enough for a CPU, built and pretrained by this project."""
+
+    kind: Literal["tiny"]
+    name: str
+    family: Literal["llama2", "llama3", "mistral"]
+    size: Literal["s", "m", "l"]
+    init: Literal["pretrained", "random"]
+    pretraining: Pretraining
+    plain_prompt: str = "Question: {prompt}\nAnswer: "
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.size}"
+
+
+class Architecture(Section):
+    """The shape of a hub model, so that a random one can be made without the hub."""
+
+    model_type: Literal["llama", "mistral"]
+    hidden_size: int = Field(gt=0)
+    intermediate_size: int = Field(gt=0)
+    num_hidden_layers: int = Field(gt=0)
+    num_attention_heads: int = Field(gt=0)
+    num_key_value_heads: int = Field(gt=0)
+    vocab_size: int = Field(gt=0)
+    max_position_embeddings: int = Field(gt=0)
+    rope_theta: float = Field(gt=0)
+    rms_norm_eps: float = Field(gt=0)
+    sliding_window: int | None = None
+
+
+class HubModel(Section):
+    """A base from the Hugging Face hub or from a local directory in its format."""
+
+    kind: Literal["hub"]
+    name: str
+    path: str = Field(description="hub id, or a local directory that holds config.json, weights and tokenizer")
+    revision: str | None = None
+    init: Literal["pretrained", "random"]
+    dtype: Literal["float32", "bfloat16"]
+    attn_implementation: Literal["sdpa", "eager", "flash_attention_2"]
+    trust_remote_code: bool = False
+    architecture: Architecture
+    plain_prompt: str = Field(description="used where the tokenizer brings no chat template; {prompt} is filled in")
+
+    @property
+    def label(self) -> str:
+        return self.name if self.init == "pretrained" else f"{self.name}-random"
+
+    @field_validator("path")
+    @classmethod
+    def _local_directory_exists(cls, path: str) -> str:
+        looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
+        if looks_local and not (Path(path).expanduser() / "config.json").is_file():
+            raise ValueError(f"{path} is no model directory (no config.json in it); give a hub id or a local directory")
+        return path
+
+
+Model = Annotated[TinyModel | HubModel, Field(discriminator="kind")]
+
+
+# --- method and recipe ---------------------------------------------------------------------------------------------
+
+
+class Full(Section):
+    """Every weight is trained."""
+
+    name: Literal["full"]
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2106.09685) on the named linear layers."""
+
+    name: Literal["lora"]
+    r: int = Field(gt=0)
+    alpha: int = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    target_modules: list[str] = Field(min_length=1)
+
+
+Method = Annotated[Full | Lora, Field(discriminator="name")]
+
+
+class BatchRule(Section):
+    """Examples in an optimiser step for n up to a bound (None: no bound)."""
+
+    up_to: int | None
+    examples: int = Field(gt=0)
+
+
+class Recipe(Section):
+    """How a point is trained. Exactly one of `epochs` and `steps` says what is held constant over n."""
+
+    name: str
+    epochs: int | None = Field(gt=0)
+    steps: int | None = Field(gt=0)
+    min_steps: int = Field(gt=0, description="with `epochs`: go on for further epochs until so many steps are taken")
+    batch_size: list[BatchRule]
+    lr: float = Field(gt=0)
+    schedule: Literal["cosine", "constant"]
+    warmup_fraction: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    beta1: float = Field(ge=0, lt=1)
+    beta2: float = Field(ge=0, lt=1)
+    grad_clip: float = Field(gt=0)
+    max_length: int = Field(gt=1, description="longer examples (prompt and answer, in tokens) are left out of the pool")
+    packing: bool
+    val_examples: int = Field(ge=0, description="for val/loss, from the end of the ranked pool, never among the n")
+    val_checks: int = Field(ge=0, description="how often in a run val/loss is measured")
+
+    @field_validator("batch_size", mode="before")
+    @classmethod
+    def _one_size_for_all(cls, value: Any) -> Any:
+        return [{"up_to": None, "examples": value}] if isinstance(value, int) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("set exactly one of epochs and steps; the other is null")
+        bounds = [rule.up_to for rule in self.batch_size]
+        if not bounds or bounds[-1] is not None or None in bounds[:-1]:
+            raise ValueError("batch_size needs rules whose last, and only the last, has up_to: null")
+        return self
+
+    def batch_size_for(self, n: int) -> int:
+        return next(rule.examples for rule in self.batch_size if rule.up_to is None or n <= rule.up_to)
+
+    @property
+    def holds_constant(self) -> str:
+        return "steps" if self.steps else "epochs"
+
+
+# --- trainer, generation, tracking ---------------------------------------------------------------------------------
+
+
+class Trainer(Section):
+    """Where and how fast a point is trained; only `precision` and the layout of sums can touch its result."""
+
+    name: str
+    accelerator: Literal["cpu", "gpu"]
+    devices: int = Field(gt=0)
+    strategy: Literal["auto", "ddp", "fsdp"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
+    threads: int | None = Field(gt=0, description="CPU threads of a point; null: torch's own choice")
+    micro_batch_tokens: int = Field(gt=0, description="tokens in one forward pass; gradients add up over passes")
+    gradient_checkpointing: bool
+    checkpoint_every_steps: int = Field(gt=0)
+    progress_bar: bool
+
+
+class Generation(Section):
+    """How completions are generated: greedily, in batches of so many tokens of cache."""
+
+    name: Literal["greedy", "hf"]
+    batch_tokens: int = Field(gt=0)
+
+
+class Tracking(Section):
+    """Where runs are kept. `uri` null: SQLite under `root`."""
+
+    uri: str | None
+    root: Path
+    save_model: bool = Field(description="keep each point's weights as an artifact")
+    flush_seconds: float = Field(gt=0)
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+class TrainConfig(Section):
+    """`src/train.py`: one point."""
+
+    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
+    n_examples: int = Field(ge=0)
+    seed: int = Field(ge=0)
+    model: Model
+    benchmark: SerializeAsAny[Benchmark]
+    method: Method
+    recipe: Recipe
+    trainer: Trainer
+    generation: Generation
+    tracking: Tracking
+    show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
+    log_level: Literal["debug", "info", "warning"]
+
+    @field_validator("benchmark", mode="before")
+    @classmethod
+    def _construct_benchmark(cls, section: Any) -> Any:
+        return construct_benchmark(section)
+
+
+class PretrainConfig(Section):
+    """`src/pretrain.py`: one tiny base."""
+
+    model: TinyModel
+    trainer: Trainer
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+class EvalConfig(Section):
+    """`src/eval.py`: a base, or the weights that a finetuning run kept, on a benchmark."""
+
+    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
+    run_id: str | None = Field(description="the MLflow run whose weights are evaluated; null: the base itself")
+    model: Model
+    benchmark: SerializeAsAny[Benchmark]
+    trainer: Trainer
+    generation: Generation
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+    @field_validator("benchmark", mode="before")
+    @classmethod
+    def _construct_benchmark(cls, section: Any) -> Any:
+        return construct_benchmark(section)
+
+
+class AnalyzeConfig(Section):
+    """`src/analyze.py`: the laws of one study."""
+
+    study: str = Field(min_length=1)
+    metrics: list[str] = Field(min_length=1)
+    replicates: int = Field(gt=0, description="bootstrap replicates")
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+    out: Path = Field(description="directory for the figures and the table")
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+def construct_benchmark(section: Any) -> Any:
+    """The benchmark that a config section describes: `_target_` names its class, the rest are its fields."""
+    if not isinstance(section, Mapping):
+        return section
+    fields = dict(section)
+    target = fields.pop("_target_", None)
+    if not isinstance(target, str) or "." not in target:
+        raise ValueError("needs _target_: the dotted path of a Benchmark class")
+    module, _, name = target.rpartition(".")
+    try:
+        benchmark_class = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"_target_ {target} cannot be imported: {error}") from error
+    if not (isinstance(benchmark_class, type) and issubclass(benchmark_class, Benchmark)):
+        raise ValueError(f"_target_ {target} is not a Benchmark")
+    try:
+        return benchmark_class(**fields)
+    except ValidationError as error:
+        raise FathomError("\n".join(f"benchmark.{_sentence(problem)}" for problem in error.errors())) from error
+
+
+Command = TypeVar("Command", bound=BaseModel)
+
+
+def check(config: DictConfig, command: type[Command]) -> Command:
+    """The typed configuration, or a FathomError with one line for each key that is wrong."""
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise FathomError(f"config: {str(error).splitlines()[0]}") from error
+    try:
+        return command.model_validate(resolved)
+    except ValidationError as error:
+        raise FathomError("\n".join(_sentence(problem) for problem in error.errors())) from error
+
+
+def _sentence(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("tiny", "hub", "full", "lora"))
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: there is no such key"
+    if problem["type"] == "missing":
+        return f"{key}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
