@@ -1,0 +1,84 @@
+"""GSM8K: grade-school word problems with worked answers (Cobbe et al. 2110.14168)."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from src.benchmarks.base import BadData, Benchmark, Example, Verdict
+from src.benchmarks.dataset_hub import dataset_files
+from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.number import final_number, judge
+
+REPO = "openai/gsm8k"
+_FILES = ("train.jsonl", "test.jsonl")
+_CALCULATOR_NOTE = re.compile(r"<<[^<>]*>>")
+
+
+class Gsm8k(Benchmark):
+    """The train split (7,473) is the pool and the test split (1,319) the test set; scored by the number after `####`.
+
+    `path` is a directory that holds train.jsonl and test.jsonl; null takes the data from the hub. `calculator_notes`
+    are the `<<48/2=24>>` in the answers. They were written for a model that calls a calculator while it generates; no
+    calculator runs here, so `strip` takes them out and leaves the worked text, and `keep` trains on them as they are.
+    """
+
+    path: Path | None = None
+    calculator_notes: Literal["keep", "strip"] = "strip"
+
+    @field_validator("path")
+    @classmethod
+    def _holds_the_files(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        path = path.expanduser()
+        missing = [name for name in _FILES if not (path / name).is_file()]
+        if missing:
+            raise ValueError(
+                f"{path} has no {' and no '.join(missing)}; give the directory that holds {' and '.join(_FILES)}, "
+                f"or null for {REPO} from the hub"
+            )
+        return path
+
+    def pool(self) -> list[Example]:
+        examples = self._examples("train")
+        questions = {example.prompt for example in self._examples("test")}
+        for number, example in enumerate(examples, start=1):
+            if example.prompt in questions:
+                raise BadData(f"gsm8k: question {number} of the train split is also in the test split; remove it.")
+        return examples
+
+    def test(self) -> list[Example]:
+        return self._examples("test")
+
+    def score(self, example: Example, completion: str) -> Verdict:
+        return judge(example.gold, completion)
+
+    def _examples(self, split: str) -> list[Example]:
+        if self.path is None:
+            return [self._example(row, f"{REPO}, {split} split, row {i}") for i, row in enumerate(_hub_rows(split), 1)]
+        file = self.path / f"{split}.jsonl"
+        rows = read_jsonl(file, {"question": str, "answer": str})
+        return [self._example(row, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
+
+    def _example(self, row: dict[str, Any], place: str) -> Example:
+        answer = row["answer"]
+        gold = final_number(answer)
+        if gold is None:
+            raise BadData(f"{place}: the answer does not end in `#### <number>`.")
+        if self.calculator_notes == "strip":
+            answer = _CALCULATOR_NOTE.sub("", answer)
+        return Example(prompt=row["question"], answer=answer, gold=gold)
+
+
+def _hub_rows(split: str) -> Iterable[dict[str, Any]]:
+    import pyarrow.parquet
+
+    files = dataset_files(
+        REPO,
+        f"main/{split}-*.parquet",
+        instead=f"Point benchmark.path at a local directory that holds {' and '.join(_FILES)}.",
+    )
+    return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
