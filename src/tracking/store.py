@@ -1,0 +1,170 @@
+"""Where runs are kept: opening the tracking store safely, and its experiments."""
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+# MLflow reads its environment at its import and at its first request. A dead server must not hold a run for minutes
+# (247 s a call by default); what could not be written waits in the spool instead.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from src.errors import FathomError
+from src.tracking.secrets import redact
+
+SQLITE = "sqlite:///"
+PROBE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open tracking store. `root` holds locks and spools and, for a database without a server, the artifacts."""
+
+    client: MlflowClient
+    uri: str
+    root: Path
+    flush_seconds: float
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, or None for every other store."""
+        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+
+    @property
+    def locks(self) -> Path:
+        """Where file locks lie: beside the SQLite file, so that all who share it share them; else under root."""
+        return _locks(self.uri, self.root)
+
+    def experiment(self, study: str) -> str:
+        """The id of a study's experiment, which is made if there is none. Any number of processes may ask at once."""
+        if study == "Default":
+            raise FathomError("study=Default is MLflow's own experiment, which writes elsewhere: choose another name")
+        found = self.client.get_experiment_by_name(study)
+        if found is None:
+            try:
+                return str(self.client.create_experiment(study, artifact_location=self._artifacts()))
+            except MlflowException:
+                found = self.client.get_experiment_by_name(study)
+                if found is None:
+                    raise
+        if found.lifecycle_stage == "deleted":
+            raise FathomError(
+                f"study {study} was deleted in MLflow: restore its experiment (mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}) or choose another study"
+            )
+        return str(found.experiment_id)
+
+    def _artifacts(self) -> str | None:
+        """A tracking server keeps artifacts where it likes."""
+        return (self.root / "artifacts").as_uri() if _keeps_artifacts_under_root(self.uri) else None
+
+
+def open_store(uri: str | None, root: Path, flush_seconds: float = 10.0) -> Store:
+    """The store at an MLflow tracking URI; `uri` None: SQLite at `<root>/mlflow.db`.
+
+    Metrics are written at least every `flush_seconds`. Raises FathomError for a file store (MLflow refuses them), and
+    for a server that does not answer within seconds.
+    """
+    root = root.expanduser().resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    uri = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
+    if _keeps_artifacts_under_root(uri):
+        return Store(_database_client(uri, _locks(uri, root)), uri, root, flush_seconds)
+    if uri.startswith(("http://", "https://")):
+        _probe(uri)
+    elif not uri.startswith("databricks"):
+        raise FathomError(
+            f"tracking.uri={redact(uri)} is no database and no server (MLflow keeps no runs in plain directories any "
+            f"more): use sqlite:///<path>/mlflow.db, or null for {root}/mlflow.db"
+        )
+    return Store(MlflowClient(tracking_uri=uri), uri, root, flush_seconds)
+
+
+def _database_client(uri: str, locks: Path) -> MlflowClient:
+    """A client of a database whose tables are there and up to date.
+
+    One process at a time: on a new database MLflow's own migrations collide.
+    """
+    locks.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    with FileLock(locks / "store.lock"):
+        try:
+            client = MlflowClient(tracking_uri=uri)
+            client.search_experiments(max_results=1)
+        except Exception as error:
+            raise FathomError(
+                f"the tracking store {redact(uri)} cannot be opened: {redact(_first_line(error))}; "
+                "check tracking.uri, or move the database aside to begin a new one"
+            ) from error
+        if uri.startswith(SQLITE):
+            # Readers and a writer no longer wait for each other. The mode stays in the file.
+            with closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=20)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+    return client
+
+
+def _probe(uri: str) -> None:
+    """Raises FathomError unless an MLflow server answers at `uri` and accepts our credentials."""
+    shown = redact(uri)
+    try:
+        answer: Any = http_request(
+            get_default_host_creds(uri),
+            "/api/2.0/mlflow/experiments/search",
+            "GET",
+            params={"max_results": 1},
+            timeout=PROBE_SECONDS,
+            max_retries=0,
+            raise_on_status=False,
+        )
+    except Exception as error:
+        raise FathomError(
+            f"no tracking server answers at {shown} ({_reason(error)}): start it or correct tracking.uri, "
+            "or set tracking.uri=null to keep runs in a local file"
+        ) from error
+    if answer.status_code in (401, 403):
+        raise FathomError(
+            f"the tracking server at {shown} refuses access (status {answer.status_code}): set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment"
+        )
+    if answer.status_code != 200:
+        raise FathomError(
+            f"what answers at {shown} is no MLflow tracking server (status {answer.status_code}): correct tracking.uri"
+        )
+
+
+def _keeps_artifacts_under_root(uri: str) -> bool:
+    return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+
+
+def _locks(uri: str, root: Path) -> Path:
+    return (Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else root) / "locks"
+
+
+def _absolute(uri: str) -> str:
+    """SQLite files by their absolute path, so that the working directory no longer matters."""
+    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).expanduser().resolve()}" if uri.startswith(SQLITE) else uri
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error)
+    for phrase in ("Connection refused", "timed out", "Name or service not known", "certificate"):
+        if phrase in text:
+            return phrase.lower()
+    return redact(_first_line(error))

@@ -1,0 +1,10 @@
+"""The names of the tags that carry the contract."""
+
+KIND = "fathom.kind"
+KEY = "fathom.key"
+COMPLETE = "fathom.complete"
+FAILURE = "fathom.failure"
+OWNER = "fathom.owner"
+HEARTBEAT = "fathom.heartbeat"
+PARENT = "mlflow.parentRunId"
+TABLES = "mlflow.loggedArtifacts"

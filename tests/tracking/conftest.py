@@ -1,0 +1,57 @@
+"""Stores on real SQLite. Making the tables takes seconds, so one migrated database is made and copied."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from src.tracking.store import Store, open_store
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables and no study."""
+    root = tmp_path_factory.mktemp("template")
+    open_store(None, root)
+    copy = root / "copy.db"
+    with closing(sqlite3.connect(root / "mlflow.db")) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+@pytest.fixture
+def root(migrated: Path, tmp_path: Path) -> Path:
+    """A directory for `open_store` whose database has its tables already."""
+    root = tmp_path / "mlruns"
+    root.mkdir()
+    (root / "mlflow.db").write_bytes(migrated.read_bytes())
+    return root
+
+
+@pytest.fixture
+def store(root: Path) -> Store:
+    return open_store(None, root, flush_seconds=0.2)
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Start a Python process that runs `code` with `arguments`; its output is piped."""
+
+    def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        )
+
+    return start
