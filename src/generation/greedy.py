@@ -1,0 +1,124 @@
+"""The fast engine: greedy decoding in a batch that stays full.
+
+Answers differ in length. `generate` of transformers computes every row of a batch until the last one has ended; here
+the rows that have ended leave and the next prompts take their place.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from src.generation.row_cache import RowCache
+
+# Rows that have ended leave together, once so large a share has: every time the whole cache is copied.
+_ENDED_SHARE = 1 / 8
+
+
+class GreedyEngine:
+    """Greedy decoding with a KV cache; see `src/generation/base.py` for the contract.
+
+    The batch's rows times (longest prompt + new tokens) stay within `batch_tokens`. The model is set to eval mode.
+    """
+
+    def __init__(self, model: PreTrainedModel, stop_ids: Collection[int], batch_tokens: int) -> None:
+        self.model = model
+        self.stop_ids = frozenset(stop_ids)
+        self.batch_tokens = batch_tokens
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        max_new_tokens: int,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[list[int]]:
+        self.model.eval()
+        completions: list[list[int]] = [[] for _ in prompts]
+        ended = [False] * len(prompts)
+
+        def record(items: list[int], tokens: Tensor) -> None:
+            for item, token in zip(items, tokens.tolist(), strict=True):
+                if ended[item]:
+                    continue
+                if token not in self.stop_ids:
+                    completions[item].append(token)
+                ended[item] = token in self.stop_ids or len(completions[item]) == max_new_tokens
+
+        # Taken from the end, longest first: neighbours are alike, and what does not fit into memory fails at once.
+        waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        batch = _Batch(self.model)
+        while waiting or batch.items:
+            live = [row for row, item in enumerate(batch.items) if not ended[item]]
+            if len(live) > (1 - _ENDED_SHARE) * len(batch.items):
+                record(batch.items, batch.step())
+                continue
+            if on_progress:
+                on_progress(len(batch.items) - len(live))
+            batch.keep(live)
+            longest = max((len(prompts[i]) for i in [*batch.items, *waiting[-1:]]), default=0)
+            rows = max(1, self.batch_tokens // (longest + max_new_tokens))
+            joining = [waiting.pop() for _ in range(min(rows - len(batch.items), len(waiting)))]
+            if joining:
+                record(joining, batch.join(joining, [prompts[i] for i in joining]))
+        return completions
+
+
+class _Batch:
+    """Sequences that are decoded together, one a row, padded on the left.
+
+    `items` names the prompt of each row; `starts` (rows,) is the column of its first token; `tokens` (rows,) its newest
+    token, which is not in the cache yet.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self.items: list[int] = []
+        self.starts = self.tokens = torch.empty(0, dtype=torch.long, device=model.device)
+        self.cache = RowCache()
+
+    def step(self) -> Tensor:
+        """One more token for every row."""
+        self.tokens = self._next_tokens(self.tokens[:, None], self.starts, self.cache)
+        return self.tokens
+
+    def keep(self, rows: list[int]) -> None:
+        """Let go of all rows but `rows`, and of the columns that no row needs any more."""
+        index = torch.tensor(rows, dtype=torch.long, device=self.model.device)
+        self.items = [self.items[row] for row in rows]
+        self.starts, self.tokens = self.starts[index], self.tokens[index]
+        unused = int(self.starts.min()) if rows else self.cache.get_seq_length()
+        self.starts = self.starts - unused
+        self.cache.keep(index, unused)
+
+    def join(self, items: list[int], prompts: list[list[int]]) -> Tensor:
+        """Take in further rows; returns their first tokens."""
+        device = self.model.device
+        width = max(len(prompt) for prompt in prompts)
+        input_ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
+        starts = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
+        cache = RowCache()
+        tokens = self._next_tokens(input_ids, starts, cache)
+
+        before = self.cache.get_seq_length()
+        self.cache.join(cache)
+        length = self.cache.get_seq_length()
+        self.items = self.items + items
+        self.starts = torch.cat([self.starts + (length - before), starts + (length - width)])
+        self.tokens = torch.cat([self.tokens, tokens])
+        return tokens
+
+    def _next_tokens(self, input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
+        """The greedy next token (rows,) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
+        before = cache.get_seq_length()
+        columns = torch.arange(before + input_ids.shape[1], device=input_ids.device)
+        output = self.model(
+            input_ids=input_ids,
+            attention_mask=columns >= starts[:, None],
+            position_ids=(columns[before:] - starts[:, None]).clamp(min=0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return output.logits[:, -1].argmax(dim=-1)

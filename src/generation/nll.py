@@ -1,0 +1,56 @@
+"""The loss of reference answers: smooth where accuracy still sits on the floor."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from src.generation.batches import length_sorted_batches
+
+# Logits in memory at a time (float32: 256 MiB); with a vocabulary of 128k that is 512 positions.
+_LOGITS = 2**26
+
+
+@torch.inference_mode()
+def answer_nll(
+    model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]], batch_tokens: int
+) -> list[tuple[float, int]]:
+    """Teacher-forced negative log-likelihood of each answer: its sum in nats, and the number of its tokens.
+
+    `items` are (prompt ids, answer ids), the prompt not empty. A batch's rows times its longest item stay within
+    `batch_tokens`. The cross entropy is taken in float32 whatever the model computes in. Sets the model to eval mode.
+    """
+    model.eval()
+    losses = [(0.0, 0)] * len(items)
+    for batch in length_sorted_batches([len(prompt) + len(answer) for prompt, answer in items], batch_tokens):
+        nll = _batch_nll(model, [items[i] for i in batch]).split([len(items[i][1]) for i in batch])
+        for i, answer in zip(batch, nll, strict=True):
+            losses[i] = (float(answer.double().sum()), len(answer))
+    return losses
+
+
+def _batch_nll(model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+    """The loss of every answer token of `items`, one item after the other."""
+    width = max(len(prompt) + len(answer) for prompt, answer in items)
+    # Padding on the right needs no attention mask: nothing looks ahead.
+    input_ids = torch.zeros(len(items), width, dtype=torch.long)
+    answers = torch.zeros(len(items), width, dtype=torch.bool)
+    for row, (prompt, answer) in enumerate(items):
+        length = len(prompt) + len(answer)
+        input_ids[row, :length] = torch.tensor(prompt + answer)
+        answers[row, len(prompt) : length] = True
+    input_ids, answers = input_ids.to(model.device), answers.to(model.device)
+    hidden = model.get_decoder()(input_ids=input_ids, use_cache=False).last_hidden_state
+    # The state before a token predicts it. Only these go through the output layer.
+    states = hidden[:, :-1][answers[:, 1:]]
+    targets = input_ids[answers]
+    head = model.get_output_embeddings()
+    chunk = max(1, _LOGITS // head.weight.shape[0])
+    return torch.cat(
+        [
+            functional.cross_entropy(head(some).float(), target, reduction="none")
+            for some, target in zip(states.split(chunk), targets.split(chunk), strict=True)
+        ]
+    )
