@@ -32,7 +32,7 @@ def flat_params(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not prefix):
         for name, item in value.items():
             yield from _leaves(f"{prefix}.{name}" if prefix else str(name), item)
     else:

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from src.tracking.identity import code_digest, digest, file_digest, git_state, run_key
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-CONFIGS = st.dictionaries(
-    st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+NESTED = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
 )
+CONFIGS = st.dictionaries(st.text(max_size=5), NESTED, max_size=4)
 
 
 def reordered(value: object) -> object:

@@ -1,0 +1,137 @@
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from src.errors import FathomError
+from src.tracking.store import Store, open_store
+
+FIRST_USE = """
+import sys
+from pathlib import Path
+from src.tracking.store import open_store
+store = open_store(None, Path(sys.argv[1]))
+print(store.experiment("s"))
+store.client.create_run(store.experiment("s"))
+"""
+
+
+def test_eight_cold_processes_on_a_new_store(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+    processes = [start(FIRST_USE, tmp_path / "mlruns") for _ in range(8)]
+    ended = [(*process.communicate(), process.returncode) for process in processes]
+    assert [code for _, _, code in ended] == [0] * 8, ended
+    assert len({out for out, _, _ in ended}) == 1
+    store = open_store(None, tmp_path / "mlruns")
+    assert len(store.client.search_runs([store.experiment("s")])) == 8
+
+
+def test_opening_prints_nothing(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+    out, err = start(FIRST_USE, tmp_path / "mlruns").communicate()
+    assert (out, err) == ("1\n", "")
+
+
+def test_everything_lies_under_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    store = open_store(None, Path("../a root"))
+    run = store.client.create_run(store.experiment("a study"))
+    store.client.log_text(run.info.run_id, "text", "a.txt")
+    root = tmp_path / "a root"
+    assert store.uri == f"sqlite:///{root}/mlflow.db"
+    assert run.info.artifact_uri.startswith("file:///")
+    assert (root / "artifacts" / run.info.run_id / "artifacts" / "a.txt").read_text() == "text"
+    assert list(elsewhere.iterdir()) == []
+    assert run.info.experiment_id != "0"
+
+
+def test_sqlite_by_its_uri_and_in_wal_mode(root: Path, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{root}/mlflow.db", tmp_path / "other root")
+    assert store.database == root / "mlflow.db"
+    assert store.locks == root / "locks"
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_telemetry_is_off(store: Store) -> None:
+    code = "import src.tracking.store, os; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_DISABLE_TELEMETRY"}
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert asked.stdout == "true\n"
+
+
+def test_an_experiment_for_each_study(store: Store) -> None:
+    identifiers: list[str] = []
+    askers = [threading.Thread(target=lambda: identifiers.append(store.experiment("s"))) for _ in range(6)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(identifiers) == 6
+    assert len(set(identifiers)) == 1
+    assert store.experiment("t") != store.experiment("s")
+
+
+def test_studies_that_cannot_be(store: Store) -> None:
+    with pytest.raises(FathomError, match="study=Default is MLflow's own"):
+        store.experiment("Default")
+    store.client.delete_experiment(store.experiment("gone"))
+    with pytest.raises(FathomError, match="study gone was deleted in MLflow: restore"):
+        store.experiment("gone")
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "./mlruns", "/tmp/mlruns"])
+def test_file_stores_are_refused(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(FathomError, match=r"is no database and no server .* use sqlite:///"):
+        open_store(uri, tmp_path)
+
+
+def test_what_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("not a database at all" * 100)
+    with pytest.raises(FathomError, match=r"mlflow\.db cannot be opened: .*check tracking\.uri"):
+        open_store(None, tmp_path)
+
+
+def closed_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_unreachable_server(tmp_path: Path) -> None:
+    port = closed_port()
+    with pytest.raises(FathomError) as refused:
+        open_store(f"http://someone:hunter22@127.0.0.1:{port}", tmp_path)
+    assert str(refused.value) == (
+        f"no tracking server answers at http://***@127.0.0.1:{port} (connection refused): start it or correct "
+        "tracking.uri, or set tracking.uri=null to keep runs in a local file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [(401, r"refuses access \(status 401\): set MLFLOW_TRACKING_USERNAME"), (404, "is no MLflow tracking server")],
+)
+def test_servers_that_are_no_use(status: int, sentence: str, tmp_path: Path) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(FathomError, match=sentence):
+            open_store(f"http://127.0.0.1:{server.server_port}", tmp_path)
+        server.shutdown()
