@@ -7,6 +7,7 @@ torch, MLflow or the model: text in, text out.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,6 +64,10 @@ class Benchmark(BaseModel, ABC):
     @abstractmethod
     def test(self) -> list[Example]:
         """All test items, disjoint from the pool. Raises BadData."""
+
+    def data_files(self) -> list[Path]:
+        """The files that pool and test are read from; a changed byte in one of them makes another run key."""
+        return []
 
     @abstractmethod
     def score(self, example: Example, completion: str) -> Verdict:

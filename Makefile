@@ -1,0 +1,36 @@
+# Every target works on a fresh clone: the virtual environment is made first where it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint ui bench clean
+
+demo: $(READY)
+	$(BIN)/python src/pretrain.py model=tiny_llama3
+	$(BIN)/python src/train.py -m experiment=demo
+	$(BIN)/python src/analyze.py study=demo
+	@echo
+	@echo "Next: make ui                                                    compare the runs in MLflow"
+	@echo "      $(BIN)/python src/train.py -m experiment=demo seed=2       one more seed; the rest is not run again"
+	@echo "      $(BIN)/python src/train.py -m model=llama3_8b trainer=gpu recipe=paper benchmark=gsm8k n_examples=10,100,1000"
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: $(READY)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
+
+# torch comes first in the one pip call, under the pinned constraints, so that no other build of it is chosen.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

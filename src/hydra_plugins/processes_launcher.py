@@ -1,0 +1,64 @@
+"""Hydra launcher that freezes every job's configuration at the start and hands the jobs to src/tasks/sweep.py.
+
+Hydra's own launchers compose a job's configuration when its turn comes, so that an edit made meanwhile changes the jobs
+still waiting; and under them Lightning's DDP re-executes the whole sweep in each rank. Hydra finds plugins only in the
+namespace package `hydra_plugins`, hence this folder without an __init__.py.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from src.config import TrainConfig, check
+from src.errors import FathomError
+
+
+class ProcessesLauncher(Launcher):
+    def __init__(self, n_jobs: int | None = None) -> None:
+        self.n_jobs = n_jobs
+        self.config: DictConfig | None = None
+        self.hydra_context: HydraContext | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context = hydra_context
+        self.config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        assert self.config is not None
+        setup_globals()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        try:
+            frozen = [self._freeze(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
+            checked = [check(config, TrainConfig) for _, config in frozen]
+            # Imported only now: a wrong key anywhere in the sweep answers at once.
+            from src.tasks.sweep import Job, sweep
+
+            jobs = [
+                Job(directory, config, typed, list(overrides))
+                for (directory, config), typed, overrides in zip(frozen, checked, job_overrides, strict=True)
+            ]
+            every_point_is_complete = sweep(jobs, self.n_jobs)
+        except FathomError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        if not every_point_is_complete:
+            sys.exit(1)  # sweep() has said which failed and why; Hydra would show the first one's traceback
+        return [JobReturn(overrides=job.overrides, cfg=job.frozen, status=JobStatus.COMPLETED) for job in jobs]
+
+    def _freeze(self, overrides: list[str], number: int) -> tuple[Path, DictConfig]:
+        """A job's directory and its configuration with every interpolation resolved."""
+        assert self.config is not None and self.hydra_context is not None
+        composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        with open_dict(composed):
+            composed.hydra.job.id = composed.hydra.job.num = number
+        HydraConfig.instance().set_config(composed)  # ${hydra:…} reads it
+        directory = Path(str(composed.hydra.sweep.dir), str(composed.hydra.sweep.subdir)).resolve()
+        science = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        OmegaConf.resolve(science)
+        return directory, science

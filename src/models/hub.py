@@ -1,0 +1,50 @@
+"""Where a hub model's files are: a local directory, the local cache, or a download."""
+
+import os
+from pathlib import Path
+
+from src.errors import FathomError
+
+WANTED = ["*.json", "*.safetensors", "tokenizer*", "*.model"]
+PROBE_SECONDS = 5.0
+
+
+def locate(path: str, revision: str | None) -> Path:
+    """The directory that holds the model's config, weights and tokenizer.
+
+    `path` is a local directory or a hub id. What the cache holds is used without asking the network. Raises a
+    FathomError that says what would help: login and licence, a local directory, or a network.
+    """
+    local = Path(path).expanduser()
+    if (local / "config.json").is_file():
+        return local.resolve()
+
+    from huggingface_hub import constants, get_session, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
+    remedy = (
+        f"Accept the licence at {constants.ENDPOINT}/{path}, then `hf auth login` or set HF_TOKEN; "
+        "or point model.path at a local directory that holds the model (config.json, *.safetensors, tokenizer files)"
+    )
+    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "True"):
+        raise FathomError(f"model {path} is not in the local cache and HF_HUB_OFFLINE is set. {remedy}.")
+    try:
+        # Without this probe the libraries retry for most of a minute before they give up.
+        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+    except Exception as error:
+        raise FathomError(
+            f"model {path} is not in the local cache and the hub at {constants.ENDPOINT} does not answer. "
+            f"Get a network connection. {remedy}."
+        ) from error
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED))
+    except GatedRepoError as error:
+        raise FathomError(f"model {path} is gated and this machine has no access to it. {remedy}.") from error
+    except RepositoryNotFoundError as error:
+        raise FathomError(f"model {path} is not on the hub, or is private. {remedy}.") from error
+    except HfHubHTTPError as error:
+        raise FathomError(f"model {path} could not be downloaded: {error}. {remedy}.") from error

@@ -1,0 +1,93 @@
+"""Examples as tensors: packed rows, positions that restart with each example, and targets on the answer alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from src.models.loss import IGNORE
+from src.models.prompt import Encoded
+from src.modules.plan import pack
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass of an optimiser step. The tensors are (rows, tokens), int64.
+
+    `position_ids` restart at 0 with every example, which is how transformers keeps packed examples from attending to
+    each other; `targets` holds at each position the next token where that belongs to an answer, else IGNORE.
+    `answer_tokens` counts the targets of the whole step, over all its passes and ranks; `last` ends the step.
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor
+    targets: Tensor
+    tokens: int
+    answer_tokens: int = 0
+    last: bool = True
+
+    def to(self, device: torch.device) -> "Pass":
+        tensors = {name: getattr(self, name).to(device, non_blocking=True) for name in TENSORS}
+        return replace(self, **tensors)
+
+
+TENSORS = ("input_ids", "position_ids", "targets")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the examples of a step become rows of tokens and forward passes."""
+
+    packing: bool
+    row_length: int
+    micro_batch_tokens: int
+    one_row: bool = False  # flash attention finds the borders of packed examples only in a single row
+
+
+def lay_out(examples: Sequence[Encoded], layout: Layout) -> list[Pass]:
+    """The forward passes of one optimiser step over `examples`; their gradients add up to the step's."""
+    lengths = [len(example) for example in examples]
+    rows = pack(lengths, layout.row_length) if layout.packing else [[i] for i in range(len(examples))]
+    row_tokens = max(sum(lengths[i] for i in row) for row in rows)
+    rows_per_pass = max(1, layout.micro_batch_tokens // row_tokens)
+    answer_tokens = sum(len(example.answer) for example in examples)
+    return [
+        replace(
+            collate([[examples[i] for i in row] for row in rows[start : start + rows_per_pass]], layout.one_row),
+            answer_tokens=answer_tokens,
+            last=start + rows_per_pass >= len(rows),
+        )
+        for start in range(0, len(rows), rows_per_pass)
+    ]
+
+
+def even_out(passes: list[Pass], number: int) -> list[Pass]:
+    """The same step in exactly `number` passes: ranks and Lightning's accumulation need equal counts.
+
+    The passes added hold two tokens and no target, so they cost next to nothing and add a gradient of zero.
+    """
+    two = torch.zeros(1, 2, dtype=torch.long)
+    blank = Pass(two, torch.arange(2)[None], torch.full_like(two, IGNORE), 0, passes[0].answer_tokens, last=False)
+    blanks = [blank] * (number - len(passes))
+    return [*blanks, *passes]
+
+
+def collate(rows: Sequence[Sequence[Encoded]], one_row: bool = False) -> Pass:
+    """Rows of examples as tensors, padded on the right by tokens that nothing attends to and nothing predicts."""
+    if one_row:
+        rows = [[example for row in rows for example in row]]
+    lengths = [sum(len(example) for example in row) for row in rows]
+    input_ids = torch.zeros(len(rows), max(lengths), dtype=torch.long)
+    position_ids = torch.zeros_like(input_ids)
+    targets = torch.full_like(input_ids, IGNORE)
+    for r, row in enumerate(rows):
+        start = 0
+        for example in row:
+            end = start + len(example)
+            answer = start + len(example.prompt)
+            input_ids[r, start:end] = torch.tensor(example.prompt + example.answer)
+            position_ids[r, start:end] = torch.arange(len(example))
+            targets[r, answer - 1 : end - 1] = input_ids[r, answer:end]
+            start = end
+    return Pass(input_ids, position_ids, targets, tokens=sum(lengths))

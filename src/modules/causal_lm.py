@@ -1,0 +1,146 @@
+"""The LightningModule for causal language modelling: answer loss, exact accumulation, AdamW."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.strategies import FSDPStrategy
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel
+
+from src.errors import FathomError
+from src.models.loss import IGNORE, token_nll
+from src.modules.batch import Pass
+
+
+class TrainingDiverged(FathomError):
+    """The loss or its gradient is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """AdamW (Loshchilov & Hutter 1711.05101) and its schedule over `total_steps` optimiser steps."""
+
+    total_steps: int
+    lr: float
+    schedule: str
+    warmup_fraction: float
+    weight_decay: float
+    beta1: float
+    beta2: float
+    grad_clip: float
+    seed: int
+
+    def lr_factor(self, step: int) -> float:
+        """Share of the peak learning rate at 0-based `step`: linear warm-up, then cosine to 0 or constant."""
+        warmup = math.ceil(self.warmup_fraction * self.total_steps)
+        if step < warmup:
+            return (step + 1) / warmup
+        if self.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.total_steps - warmup)))
+
+
+class CausalLM(LightningModule):
+    """Trains a causal LM on the passes of optimiser steps, `passes_per_step` of them to a step.
+
+    The loss of a step is the sum over its answer tokens divided by their count, whatever the passes and ranks that it
+    is spread over.
+    """
+
+    def __init__(self, model: PreTrainedModel, optimisation: Optimisation, passes_per_step: int = 1) -> None:
+        super().__init__()
+        self.model = model
+        self.optimisation = optimisation
+        self.passes_per_step = passes_per_step
+        self.strict_loading = False  # checkpoints hold the trained weights only
+        self.log_every = max(1, optimisation.total_steps // 100)
+        self._loss = torch.zeros(())
+        self._grad_norm = torch.zeros(())
+        self._lr = 0.0
+        self._tokens = 0
+        self._since = time.perf_counter()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        o = self.optimisation
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": o.weight_decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},  # norms
+        ]
+        optimizer = AdamW([g for g in groups if g["params"]], lr=o.lr, betas=(o.beta1, o.beta2), fused=True)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": LambdaLR(optimizer, o.lr_factor), "interval": "step"},
+        }
+
+    def on_train_start(self) -> None:
+        self._since = time.perf_counter()
+
+    def training_step(self, batch: Pass, batch_idx: int) -> Tensor:
+        # Dropout must not depend on where a run was interrupted, nor repeat over ranks and passes.
+        torch.manual_seed((self.optimisation.seed << 40) + (batch_idx << 12) + self.global_rank)
+        nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets).sum()
+        self._loss = self._loss.to(nll.device) + nll.detach() / batch.answer_tokens
+        self._tokens += batch.tokens
+        # Lightning divides by the passes, and data-parallel training averages over ranks: neither is wanted.
+        return nll * (self.passes_per_step * self.trainer.world_size / batch.answer_tokens)
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        self._lr = optimizer.param_groups[0]["lr"]
+        bound = self.optimisation.grad_clip
+        if isinstance(self.trainer.strategy, FSDPStrategy):
+            self._grad_norm = self.trainer.strategy.model.clip_grad_norm_(bound)  # type: ignore[union-attr,operator]
+        else:
+            self._grad_norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
+        # The norm is of the exchanged gradient, so all ranks see the same and stop together.
+        if not torch.isfinite(self._grad_norm):
+            raise TrainingDiverged(
+                f"training diverged: the gradient is {float(self._grad_norm)} at optimiser step {self.global_step + 1} "
+                f"of {self.optimisation.total_steps} (lr {self._lr:.2g}); lower recipe.lr or lengthen the warm-up"
+            )
+
+    def on_train_batch_end(self, outputs: Any, batch: Pass, batch_idx: int) -> None:
+        if not batch.last:
+            return
+        step = self.global_step
+        if step % self.log_every == 0 or step in (1, self.optimisation.total_steps):
+            now = time.perf_counter()
+            # Every rank's sum lacks what the other ranks saw.
+            loss = self.trainer.strategy.reduce(self._loss, reduce_op="sum")
+            self._log(
+                {
+                    "train/loss": float(loss),
+                    "train/lr": self._lr,
+                    "train/grad_norm": float(self._grad_norm),
+                    "train/tokens_per_second": self._tokens * self.trainer.world_size / (now - self._since),
+                }
+            )
+            self._tokens, self._since = 0, now
+        self._loss = torch.zeros_like(self._loss)
+
+    def on_validation_epoch_start(self) -> None:
+        self._val_nll, self._val_tokens = 0.0, 0
+
+    def validation_step(self, batch: Pass, batch_idx: int) -> None:
+        self._val_nll += float(token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets).sum())
+        self._val_tokens += int((batch.targets != IGNORE).sum())
+
+    def on_validation_epoch_end(self) -> None:
+        self._log({"val/loss": self._val_nll / self._val_tokens})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        checkpoint["state_dict"] = {name: p for name, p in checkpoint["state_dict"].items() if name in trained}
+
+    def _log(self, metrics: dict[str, float]) -> None:
+        if self.logger is not None and self.trainer.is_global_zero:
+            self.logger.log_metrics(metrics, step=self.global_step)

@@ -1,0 +1,92 @@
+"""The LightningDataModule of a finetuning run: the plan of optimiser steps, served pass by pass."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from src.models.prompt import Encoded
+from src.modules.batch import Layout, Pass, even_out, lay_out
+
+
+class FinetuneData(LightningDataModule):
+    """Serves the passes of each optimiser step of `plan`; after a resume, from the step that was reached.
+
+    `train` and `val` are encoded examples, `plan` holds the indices into `train` of each step. Every step has
+    `passes_per_step` passes on every rank; Lightning accumulates gradients over them.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Encoded],
+        val: Sequence[Encoded],
+        plan: Sequence[Sequence[int]],
+        layout: Layout,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__()
+        self.train = train
+        self.val = val
+        self.plan = plan
+        self.layout = layout
+        self.world_size = world_size
+        most = max(len(lay_out([train[i] for i in step], layout)) for step in plan)
+        self.passes_per_step = -(-most // world_size)
+
+    def passes(self, step: int, rank: int = 0) -> list[Pass]:
+        """What `rank` computes in a step. The last pass of every rank is marked, since it ends the step there."""
+        laid_out = lay_out([self.train[i] for i in self.plan[step]], self.layout)
+        evened = even_out(laid_out, self.passes_per_step * self.world_size)
+        # Blanks come first, so the rank that holds fewest real passes still ends on the marked position.
+        mine = evened[rank :: self.world_size]
+        return [Pass(**{**vars(part), "last": i == len(mine) - 1}) for i, part in enumerate(mine)]
+
+    def train_dataloader(self) -> DataLoader[Pass]:
+        assert self.trainer is not None
+        # Lightning asks for the loader after a checkpoint's step count is restored.
+        start = self.trainer.global_step * self.passes_per_step
+        passes = _TrainPasses(self, self.trainer.global_rank)
+        return DataLoader(passes, batch_size=None, sampler=_From(start, len(passes)))
+
+    def val_dataloader(self) -> DataLoader[Pass] | list[Pass]:
+        if not self.val:
+            return []
+        # Every rank measures all of it: it is small, and the mean then needs no exchange.
+        chunks = [self.val[i : i + 32] for i in range(0, len(self.val), 32)]
+        passes: list[Pass] = [part for chunk in chunks for part in lay_out(chunk, self.layout)]
+        return DataLoader(passes, batch_size=None)  # type: ignore[arg-type]
+
+    def transfer_batch_to_device(self, batch: Pass, device: torch.device, dataloader_idx: int) -> Pass:
+        return batch.to(device)
+
+
+class _TrainPasses(Dataset[Pass]):
+    def __init__(self, data: FinetuneData, rank: int) -> None:
+        self.data = data
+        self.rank = rank
+        self._step = -1
+        self._passes: list[Pass] = []
+
+    def __len__(self) -> int:
+        return len(self.data.plan) * self.data.passes_per_step
+
+    def __getitem__(self, index: int) -> Pass:
+        step, part = divmod(index, self.data.passes_per_step)
+        if step != self._step:
+            self._step, self._passes = step, self.data.passes(step, self.rank)
+        return self._passes[part]
+
+
+class _From(Sampler[int]):
+    """Counts from `start`, yet reports the whole length: Lightning compares it with all batches ever seen."""
+
+    def __init__(self, start: int, total: int) -> None:
+        self.start = start
+        self.total = total
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.total))
+
+    def __len__(self) -> int:
+        return self.total

@@ -1,0 +1,56 @@
+"""Where a point's base model comes from: a local directory, the hub, fresh weights, or a pretraining run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from src import config as schema
+from src.models.hub import locate
+from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
+from src.models.tiny import Family, tiny_config, tiny_tokenizer
+from src.tasks.pretrain import pretrain
+from src.tracking.identity import digest, file_digest
+
+# Random bases borrow the tokenizer of this family: it can encode any text.
+BORROWED_TOKENIZER: Family = "llama3"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base before it is loaded. `directory` is None where the weights are drawn rather than read."""
+
+    model: schema.TinyModel | schema.HubModel
+    directory: Path | None
+    digest: str
+
+    def load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        model = self.model
+        if self.directory is not None:
+            if isinstance(model, schema.TinyModel):
+                return load_model(self.directory), load_tokenizer(self.directory)
+            loaded = load_model(self.directory, model.dtype, model.attn_implementation, model.trust_remote_code)
+            return loaded, load_tokenizer(self.directory, model.trust_remote_code)
+        if isinstance(model, schema.TinyModel):
+            return fresh_model(tiny_config(model.family, model.size), seed=0), tiny_tokenizer(model.family)
+        tokenizer = tiny_tokenizer(BORROWED_TOKENIZER)
+        return fresh_model(hub_architecture(model.architecture, tokenizer), seed=0, dtype=model.dtype), tokenizer
+
+
+def find_base(model: schema.TinyModel | schema.HubModel, trainer: schema.Trainer, tracking: schema.Tracking) -> Base:
+    """The base that a model section describes; a tiny base that is missing is pretrained first."""
+    if model.init == "random":
+        return Base(model, None, digest(["random", model.model_dump(exclude={"name"})]))
+    if isinstance(model, schema.TinyModel):
+        directory = pretrain(
+            schema.PretrainConfig(model=model, trainer=trainer, tracking=tracking, log_level="warning")
+        )
+    else:
+        directory = locate(model.path, model.revision)
+    return Base(model, directory, _directory_digest(directory))
+
+
+def _directory_digest(directory: Path) -> str:
+    """Digest of everything in the directory that the loaded model depends on."""
+    wanted = sorted(p for p in directory.iterdir() if p.suffix in {".json", ".safetensors", ".model", ".jinja"})
+    return digest({path.name: file_digest(path) for path in wanted})

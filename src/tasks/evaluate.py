@@ -1,0 +1,67 @@
+"""Evaluating weights that are there already: a base, or what a finetuning run left, on any benchmark."""
+
+import logging
+
+from src.benchmarks.digest import examples_digest
+from src.config import EvalConfig
+from src.errors import FathomError
+from src.modules.trainer import prepare_torch, resolve_precision
+from src.tasks.bases import find_base
+from src.tasks.export import load_export
+from src.tasks.measure import measure
+from src.tasks.science import code_of
+from src.tracking.identity import file_digest, run_key
+from src.tracking.runs import claim
+from src.tracking.store import open_store
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(config: EvalConfig) -> None:
+    """Measure the weights on the benchmark, as an MLflow run of kind `evaluate`, unless that has been done."""
+    device = prepare_torch(config.trainer)
+    benchmark = config.benchmark
+    test = benchmark.test()[: benchmark.test_limit]
+    test_digest = examples_digest(test)
+    base = find_base(config.model, config.trainer, config.tracking)
+    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    weights = None
+    if config.run_id is not None:
+        weights = store.root / "exports" / config.run_id
+        if not weights.exists():
+            trained = store.client.get_run(config.run_id).data.params
+            if trained.get("model") != config.model.label:
+                raise FathomError(
+                    f"run_id: {config.run_id} finetuned {trained.get('model')}, not {config.model.label}; "
+                    "choose the same model= as that run"
+                )
+            download(store, config.run_id, "model", weights)
+    key = run_key(
+        "evaluate",
+        base=base.digest,
+        run_id=config.run_id,
+        prompt=config.model.plain_prompt,
+        benchmark=benchmark.model_dump(mode="json", exclude={"path"}),
+        data=[test_digest, *[file_digest(path) for path in benchmark.data_files()]],
+        trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
+        generation=config.generation.model_dump(),
+        code=code_of(type(benchmark).__module__, f"src.generation.{config.generation.name}", "src.tasks.measure"),
+    )
+    params = {
+        "model": config.model.label,
+        "benchmark": benchmark.name,
+        "run_id": config.run_id or "base",
+        "base_digest": base.digest,
+        "generation": config.generation.model_dump(),
+    }
+    name = f"evaluate · {config.model.label} · {benchmark.name} · {config.run_id or 'base'}"
+    with claim(store, key=key, kind="evaluate", study=config.study, name=name, params=params) as run:
+        if run.already_complete:
+            log.info("%s: complete already, run %s", name, run.id)
+            return
+        run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
+        model, tokenizer = load_export(base, weights) if weights else base.load()
+        result = measure(model, tokenizer, test, config, device)
+        run.log_table("predictions", result.rows)
+        run.complete(result.metrics)
+    log.info("%s: %s, run %s", name, result, run.id)

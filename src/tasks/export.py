@@ -1,0 +1,36 @@
+"""The weights that a finetuning run leaves: safetensors (or a peft adapter) and the tokenizer, whole or not at all."""
+
+from pathlib import Path
+from shutil import rmtree
+
+from lightning import Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from src.models.load import load_model, load_tokenizer
+from src.models.lora import merge_adapters
+from src.modules.causal_lm import CausalLM
+from src.tasks.bases import Base
+
+
+def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
+    """Write the trained model to `directory`. All ranks must call it: sharded weights are gathered from them."""
+    module = trainer.lightning_module
+    assert isinstance(module, CausalLM)
+    gathered = trainer.strategy.lightning_module_state_dict()
+    if not trainer.is_global_zero:
+        return
+    # Written beside and renamed: a directory of that name is a complete export, even after a full disk or a kill.
+    unfinished = directory.with_suffix(".unfinished")
+    rmtree(unfinished, ignore_errors=True)
+    weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()}
+    module.model.save_pretrained(unfinished, state_dict=weights)
+    tokenizer.save_pretrained(unfinished)
+    unfinished.replace(directory)
+
+
+def load_export(base: Base, directory: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model that `export` wrote; adapters are merged into their base."""
+    if (directory / "adapter_config.json").exists():
+        model, tokenizer = base.load()
+        return merge_adapters(model, directory), tokenizer
+    return load_model(directory), load_tokenizer(directory)

@@ -1,0 +1,185 @@
+"""A sweep: every point identified and frozen first, then run in a process of its own, then the curves."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from src.config import TrainConfig
+from src.modules.trainer import prepare_torch
+from src.tasks.point import Point, identify
+from src.tasks.sweep_job import SweepJob
+from src.tracking.identity import digest
+from src.tracking.query import points as complete_points
+from src.tracking.store import Store, open_store
+from src.tracking.sweeps import Sweep, open_sweep
+
+ENTRY_POINT = Path(__file__).parents[1] / "train.py"
+MOST_PROCESSES = 8
+# A launcher's or a rank's variables would make Lightning believe that it is inside a job already.
+STRIPPED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
+SHOWN_LOG_LINES = 12
+PR_SET_PDEATHSIG = 1
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep as Hydra composed it: where its files go, its configuration, what was overridden."""
+
+    directory: Path
+    frozen: DictConfig
+    config: TrainConfig
+    overrides: list[str]
+
+
+@dataclass
+class Running:
+    job: Job
+    point: Point
+    process: subprocess.Popen[bytes]
+    since: float
+
+
+def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
+    """Run each job's point unless it is complete, `n_jobs` at a time; True when all are complete at the end.
+
+    A failed point does not keep the others from running. A point that several jobs share is run once.
+    """
+    config = jobs[0].config
+    prepare_torch(config.trainer)
+    points = {(point := identify(job.config)).key: (job, point) for job in jobs}
+    name = _name(points)
+    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    parent = open_sweep(store, config.study, digest(sorted(points)), name)
+    status = "KILLED"  # what remains if the following is interrupted
+    try:
+        done = {record.key for record in complete_points(store, config.study)}
+        left = [pair for key, pair in points.items() if key not in done]
+        console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
+        failed = _run(left, store, parent, n_jobs or _processes(config))
+        _curves(points, store, parent)
+        status = "FAILED" if failed else "FINISHED"
+    finally:
+        parent.close(status)
+    for job, point in failed:
+        log = job.directory / "log.txt"
+        console.print(f"[red]failed[/red] {point.name}; {log} ends:")
+        console.print("".join(log.read_text().splitlines(keepends=True)[-SHOWN_LOG_LINES:]), markup=False)
+    return not failed
+
+
+def _run(left: list[tuple[Job, Point]], store: Store, parent: Sweep, processes: int) -> list[tuple[Job, Point]]:
+    """Run the points; returns those that are not complete afterwards."""
+    total = len(left)
+    waiting, running, failed = list(left), list[Running](), list[tuple[Job, Point]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                running.append(_start(*waiting.pop(0), parent))
+            time.sleep(0.2)
+            for ended in [r for r in running if r.process.poll() is not None]:
+                running.remove(ended)
+                if ended.process.returncode != 0:
+                    failed.append((ended.job, ended.point))
+                outcome = "[red]failed[/red]" if ended.process.returncode else "complete"
+                seconds = time.monotonic() - ended.since
+                count = total - len(waiting) - len(running)
+                console.print(f"\\[{count}/{total}] {ended.point.name}: {outcome} in {seconds:.0f} s")
+    finally:
+        # Interrupted: the points are told to stop, say so in their runs, and are gone on from next time.
+        for ended in running:
+            os.killpg(ended.process.pid, signal.SIGTERM)
+        for ended in running:
+            ended.process.wait()
+    return failed
+
+
+def _start(job: Job, point: Point, parent: Sweep) -> Running:
+    """The frozen configuration in a new process, in a session of its own so that it can be ended with its ranks."""
+    frozen = job.directory / "frozen"
+    frozen.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(job.frozen, frozen / "config.yaml")
+    told = SweepJob(parent.id, point.key, job.overrides)
+    environment = {name: value for name, value in os.environ.items() if name not in STRIPPED} | told.environment()
+    command = [
+        sys.executable,
+        str(ENTRY_POINT),
+        f"--config-path={frozen}",
+        "--config-name=config",
+        f"hydra.run.dir={job.directory}",
+        "trainer.progress_bar=false",
+    ]
+    with (job.directory / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+    return Running(job, point, process, time.monotonic())
+
+
+def _end_with_parent() -> None:
+    """In the child: when the sweep is killed outright, be terminated too instead of holding the device for nobody."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _processes(config: TrainConfig) -> int:
+    """A GPU takes one point at a time; a CPU as many as it has cores for."""
+    if config.trainer.accelerator == "gpu" or config.trainer.devices > 1:
+        return 1
+    cores = os.cpu_count() or 1
+    return max(1, min(MOST_PROCESSES, cores // (config.trainer.threads or cores)))
+
+
+def _curves(points: dict[str, tuple[Job, Point]], store: Store, parent: Sweep) -> None:
+    """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
+    values: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    for record in complete_points(store, next(iter(points.values()))[1].config.study):
+        if record.key in points:
+            for metric in CURVE_METRICS:
+                curve = _curve_name(points[record.key][1])
+                values[curve, metric, record.n_examples].append(record.metrics[metric])
+    curves: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    for (curve, metric, n), replicates in sorted(values.items()):
+        curves[curve, metric].append((n, fmean(replicates)))
+    for (curve, metric), steps in curves.items():
+        parent.log_curve(f"{metric} against n/{curve}", steps)
+
+    for curve in sorted({curve for curve, _ in curves}):
+        table = Table(title=curve)
+        for heading in ("n", *CURVE_METRICS):
+            table.add_column(heading, justify="right")
+        for n, _ in curves[curve, CURVE_METRICS[0]]:
+            table.add_row(str(n), *(f"{dict(curves[curve, metric])[n]:.3f}" for metric in CURVE_METRICS))
+        console.print(table)
+
+
+def _curve_name(point: Point) -> str:
+    c = point.config
+    return f"{c.model.label} {c.benchmark.name} {c.method.name} {c.recipe.name}"
+
+
+def _name(points: dict[str, tuple[Job, Point]]) -> str:
+    curves = sorted({_curve_name(point) for _, point in points.values()})
+    sizes = sorted({point.config.n_examples for _, point in points.values()})
+    seeds = {point.config.seed for _, point in points.values()}
+    what = curves[0] if len(curves) == 1 else f"{len(curves)} curves"
+    return f"sweep · {what} · n={sizes[0]}…{sizes[-1]} · {len(seeds)} seeds"
