@@ -144,7 +144,7 @@ def test_find_complete_looks_in_every_study(store: Store) -> None:
 
 
 def test_predictions_come_back_as_they_went_in(store: Store) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"prompt": "2+2?\n", "completion": "#### 4 é ✓", "extracted": "4", "score": 1.0, "error": None},
         {"prompt": "3+3?", "completion": '"', "extracted": None, "score": 0.1 + 0.2, "error": "format"},
     ]
