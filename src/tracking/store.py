@@ -23,6 +23,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from src.errors import FathomError
+from src.tracking.moved import follow_move
 from src.tracking.secrets import redact
 
 SQLITE = "sqlite:///"
@@ -82,7 +83,7 @@ def open_store(uri: str | None, root: Path, flush_seconds: float = 10.0) -> Stor
     root.mkdir(parents=True, exist_ok=True)
     uri = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
     if _keeps_artifacts_under_root(uri):
-        return Store(_database_client(uri, _locks(uri, root)), uri, root, flush_seconds)
+        return Store(_database_client(uri, root), uri, root, flush_seconds)
     if uri.startswith(("http://", "https://")):
         _probe(uri)
     elif not uri.startswith("databricks"):
@@ -93,11 +94,12 @@ def open_store(uri: str | None, root: Path, flush_seconds: float = 10.0) -> Stor
     return Store(MlflowClient(tracking_uri=uri), uri, root, flush_seconds)
 
 
-def _database_client(uri: str, locks: Path) -> MlflowClient:
+def _database_client(uri: str, root: Path) -> MlflowClient:
     """A client of a database whose tables are there and up to date.
 
     One process at a time: on a new database MLflow's own migrations collide.
     """
+    locks = _locks(uri, root)
     locks.mkdir(parents=True, exist_ok=True)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     with FileLock(locks / "store.lock"):
@@ -113,6 +115,7 @@ def _database_client(uri: str, locks: Path) -> MlflowClient:
             # Readers and a writer no longer wait for each other. The mode stays in the file.
             with closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=20)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
+            follow_move(Path(uri.removeprefix(SQLITE)), root / "artifacts")
     return client
 
 

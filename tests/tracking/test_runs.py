@@ -69,6 +69,7 @@ def test_a_complete_run_holds_everything(store: Store, tmp_path: Path) -> None:
     assert expected.items() <= kept.data.tags.items()
     assert {"fathom.host", "fathom.device", "fathom.versions"} <= kept.data.tags.keys()
     assert json.loads(kept.data.tags["fathom.versions"]).keys() >= {"python", "torch", "mlflow"}
+    assert kept.inputs is not None
     (dataset,) = kept.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("gsm8k", "f" * 36, "training")
     assert run.metrics() == kept.data.metrics
