@@ -12,6 +12,7 @@ from src.models.prompt import PromptFormat
 from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.metric_logger import Sink
 from src.modules.trainer import fit, prepare_torch
+from src.tasks.disk import writing
 from src.tasks.draw import training_data
 from src.tasks.export import export, load_export
 from src.tasks.measure import measure
@@ -100,20 +101,19 @@ def train(point: Point, work: Path, sink: Sink) -> None:
     )
     model.train()
     started = time.perf_counter()
-    trainer = fit(
-        CausalLM(model, optimisation, data.passes_per_step),
-        data,
-        config.trainer,
-        val_checks=recipe.val_checks,
-        work=work,
-        sink=sink,
-    )
-    sink(
-        {
+    with writing(work):
+        trainer = fit(
+            CausalLM(model, optimisation, data.passes_per_step),
+            data,
+            config.trainer,
+            val_checks=recipe.val_checks,
+            work=work,
+            sink=sink,
+        )
+        facts = {
             "train/optimizer_steps": trainer.global_step,
             "train/answer_tokens": sum(len(data.train[i].answer) for step in data.plan for i in step),
             "time/train_seconds": time.perf_counter() - started,
-        },
-        trainer.global_step,
-    )
-    export(trainer, tokenizer, work / "export")
+        }
+        sink(facts, trainer.global_step)
+        export(trainer, tokenizer, work / "export")

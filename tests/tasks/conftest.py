@@ -1,0 +1,101 @@
+"""A toy benchmark and a configuration of seconds, enough to run every task for real."""
+
+import pytest
+
+from src.benchmarks.base import Benchmark, Example, Verdict
+from src.config import TrainConfig
+
+WORDS = [a + b for a in ("ka", "lo", "mi", "nu", "pe", "ra", "so", "tu") for b in ("ba", "de", "fi", "go", "ha")]
+
+
+class Echo(Benchmark):
+    """Say the word again. `extra` adds an example to the pool, as a changed data file would."""
+
+    name: str = "echo"
+    max_new_tokens: int = 8
+    extra: int = 0
+
+    def pool(self):
+        return [Example(f"say {word} {i}", word, word) for i in range(2 + self.extra) for word in WORDS[:30]]
+
+    def test(self):
+        return [Example(f"say {word} 0", word, word) for word in WORDS[30:]]
+
+    def score(self, example, completion):
+        said = completion.strip()
+        if said not in WORDS:
+            return Verdict(0.0, None, "format")
+        return Verdict(1.0, said, None) if said == example.gold else Verdict(0.0, said, "reasoning")
+
+
+PRETRAINING = {
+    "tokens": 4000,
+    "sequence_length": 64,
+    "batch_size": 8,
+    "lr": 1e-3,
+    "warmup_fraction": 0.1,
+    "weight_decay": 0.0,
+    "seed": 0,
+}
+SECTIONS = {
+    "study": "toy",
+    "n_examples": 10,
+    "seed": 0,
+    "model": {
+        "kind": "tiny",
+        "name": "tiny_llama3",
+        "family": "llama3",
+        "size": "s",
+        "init": "random",
+        "pretraining": PRETRAINING,
+    },
+    "method": {"name": "full"},
+    "recipe": {
+        "name": "toy",
+        "epochs": 2,
+        "steps": None,
+        "min_steps": 1,
+        "batch_size": 8,
+        "lr": 1e-3,
+        "schedule": "cosine",
+        "warmup_fraction": 0.1,
+        "weight_decay": 0.0,
+        "beta1": 0.9,
+        "beta2": 0.98,
+        "grad_clip": 1.0,
+        "max_length": 64,
+        "packing": True,
+        "val_examples": 4,
+        "val_checks": 1,
+    },
+    "trainer": {
+        "name": "cpu",
+        "accelerator": "cpu",
+        "devices": 1,
+        "strategy": "auto",
+        "precision": "auto",
+        "threads": 1,
+        "micro_batch_tokens": 4096,
+        "gradient_checkpointing": False,
+        "checkpoint_every_steps": 100,
+        "progress_bar": False,
+    },
+    "generation": {"name": "greedy", "batch_tokens": 4096},
+    "show": None,
+    "log_level": "warning",
+}
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """toy(n_examples=3, recipe={"lr": 1.0}, …): the toy configuration with some of it changed."""
+
+    def configure(root=tmp_path / "mlruns", benchmark=None, **changes):
+        sections = {**SECTIONS, "benchmark": benchmark or Echo()}
+        sections["tracking"] = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0}
+        for key, value in changes.items():
+            sections[key] = {**sections[key], **value} if isinstance(value, dict) and key != "method" else value
+        return TrainConfig(**sections)
+
+    configure.benchmark = Echo
+    return configure
