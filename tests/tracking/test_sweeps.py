@@ -59,7 +59,7 @@ print(open_sweep(open_store(None, Path(sys.argv[1])), "s", "key1", "a sweep", pa
 
 
 def test_opened_by_several_processes_at_once(root: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
-    processes = [start(OPEN, root) for _ in range(4)]
+    processes = [start(OPEN, root) for _ in range(2)]
     ended = [(*process.communicate(), process.returncode) for process in processes]
-    assert [code for _, _, code in ended] == [0] * 4, ended
+    assert [code for _, _, code in ended] == [0, 0], ended
     assert len({out for out, _, _ in ended}) == 1
