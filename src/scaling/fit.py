@@ -1,0 +1,125 @@
+"""Fitting a law to a curve: weighted least squares, bounded, from many starts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from src.errors import FathomError
+from src.scaling.curve import Curve
+from src.scaling.laws import Law, Quantity
+from src.scaling.solve import solve_many
+
+METHOD = (
+    "Weighted least squares over the seed means, each size weighted by its number of seeds; residuals are taken in "
+    "percent for the paper's law, in error for the error law and in ln(loss) for losses; every start of a grid is "
+    "followed by a bounded Levenberg–Marquardt search and the best is polished by scipy's trust-region reflective."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A law with the parameters that fit a curve.
+
+    `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
+    weighted, on the same scale. `notes` are sentences: sizes left out, a parameter on its bound, a direction that the
+    data do not pin, a search that did not converge.
+    """
+
+    law: Law
+    quantity: Quantity
+    sizes: np.ndarray
+    weights: np.ndarray
+    parameters: np.ndarray
+    objective: float
+    r_squared: float
+    residuals: np.ndarray
+    rmse: float
+    converged: bool
+    starts: int
+    starts_agreeing: int
+    identifiable: bool
+    notes: tuple[str, ...]
+
+    def predict(self, n: np.ndarray) -> np.ndarray:
+        """The fitted metric (accuracy in [0, 1] or loss) at n, shape (sizes,)."""
+        return self.quantity.to_metric(self.law.predict(n, self.parameters))
+
+    @property
+    def named(self) -> dict[str, float]:
+        """Parameter name to value."""
+        return {p.name: float(v) for p, v in zip(self.law.parameters, self.parameters, strict=True)}
+
+
+def points_needed(law: Law) -> int:
+    """The fewest sizes that a fit of this law is made from: one more than it has parameters."""
+    return len(law.parameters) + 1
+
+
+def fit_law(curve: Curve, law: Law) -> Fit:
+    """Fit one law to the seed means of a curve.
+
+    Raises FathomError if the law is not meant for this kind of metric or the curve has too few sizes for it.
+    """
+    if curve.kind not in law.quantities:
+        raise FathomError(f"law {law.name} is not meant for {curve.kind}: curve {curve.name}, metric {curve.metric}")
+    quantity = law.quantities[curve.kind]
+    used = curve.sizes >= law.smallest_n
+    n, weights = curve.sizes[used], curve.seeds[used] / curve.seeds[used].mean() if used.any() else curve.seeds[used]
+    if len(n) < points_needed(law):
+        raise FathomError(
+            f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
+            f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
+        )
+    values = quantity.from_metric(curve.means[used])
+    targets = quantity.residual_scale(values)
+    starts = law.starts(float(values.max()) or 1.0)
+    found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(starts), 1)), weights, starts)
+    best = int(np.argmin(objectives))
+
+    def residuals(parameters: np.ndarray) -> np.ndarray:
+        return np.sqrt(weights) * (quantity.residual_scale(law.predict(n, parameters)) - targets)
+
+    inside = np.clip(found[best], law.lower, law.upper)
+    polished = least_squares(
+        residuals, inside, bounds=(law.lower, law.upper), x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14
+    )
+    # The polish steps off a bound by design; it is kept only where it helps.
+    parameters = polished.x if 2 * polished.cost <= objectives[best] else inside
+    objective = float((residuals(parameters) ** 2).sum())
+    spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
+    agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
+    left_out = [f"{size:g}" for size in curve.sizes[~used]]
+    unpinned = _unpinned(law, parameters, np.asarray(polished.jac))
+    notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
+    notes += unpinned + ([] if polished.success else ["the search did not converge"])
+    deviations = targets - quantity.residual_scale(law.predict(n, parameters))
+    return Fit(
+        law=law,
+        quantity=quantity,
+        sizes=n,
+        weights=weights,
+        parameters=parameters,
+        objective=objective,
+        r_squared=1 - objective / spread if spread > 0 else float("nan"),
+        residuals=deviations,
+        rmse=float(np.sqrt((deviations**2).mean())),
+        converged=bool(polished.success),
+        starts=len(starts),
+        starts_agreeing=agreeing,
+        identifiable=not unpinned,
+        notes=tuple(notes),
+    )
+
+
+def _unpinned(law: Law, parameters: np.ndarray, jacobian: np.ndarray) -> list[str]:
+    notes = []
+    for parameter, value in zip(law.parameters, parameters, strict=True):
+        for bound in (parameter.lower, parameter.upper):
+            if np.isfinite(bound) and abs(value - bound) <= 1e-6 * max(1.0, abs(bound)):
+                notes.append(f"{parameter.name} lies on its bound {bound:g}")
+    lengths = np.linalg.norm(jacobian, axis=0)
+    singular = np.linalg.svd(jacobian / np.where(lengths > 0, lengths, 1), compute_uv=False)
+    if singular[-1] < 1e-4 * singular[0]:
+        notes.append("the parameters are not identifiable: a combination of them leaves the fit unchanged")
+    return notes
