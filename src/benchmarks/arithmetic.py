@@ -57,7 +57,7 @@ def _draw(seed: str, size: int, min_steps: int, max_steps: int, taken: frozenset
 
 
 def _problem(dice: Dice, steps: int) -> Example:
-    style = Style(vocabulary=1.0, exponent=1.0 - 0.08 * (steps - 1), idle=0.05 * (steps - 1), operand=20)
+    style = Style(vocabulary=1.0, exponent=1.0 - 0.08 * (steps - 1), idle=0.05 * (steps - 1), operand=9)
     pile = draw_pile(dice, steps, style)
     worked = "\n".join(f"{step.before}{step.operator}{step.operand}={step.after}" for step in pile.steps)
     return Example(prompt=_prompt(pile), answer=f"{worked}\n#### {pile.end}", gold=str(pile.end))

@@ -50,6 +50,8 @@ def tiny_config(family: Family, size: Size) -> LlamaConfig | MistralConfig:
         "max_position_embeddings": _CONTEXT,
         "rope_parameters": {"rope_type": "default", "rope_theta": _ROPE_THETA[family]},
         "tie_word_embeddings": True,
+        # Of unit scale at these widths; the usual 0.02 is meant for widths in the thousands and starts slowly here.
+        "initializer_range": shape.hidden**-0.5,
         "bos_token_id": 0,
         "eos_token_id": 1,
         "pad_token_id": 2,

@@ -1,4 +1,5 @@
 from collections import Counter
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,3 +68,16 @@ def test_worked_steps_lead_to_the_gold_answer(seed: int, steps: int) -> None:
 def test_step_bounds_that_cross_are_refused() -> None:
     with pytest.raises(ValidationError, match="min_steps"):
         arithmetic(min_steps=5, max_steps=4)
+
+
+def test_no_constant_answer_scores_above_three_percent() -> None:
+    benchmark = arithmetic()
+    golds = Counter(example.gold for example in benchmark.test())
+    assert golds.most_common(1)[0][1] <= 0.03 * len(benchmark.test())
+
+
+def test_the_problems_are_the_same_on_every_platform() -> None:
+    # Written down once. A change here is another benchmark: curves measured before it do not compare.
+    benchmark = arithmetic(pool_size=1000, test_size=100)
+    text = "\n".join(f"{example.prompt}\n{example.answer}" for example in benchmark.test() + benchmark.pool())
+    assert sha256(text.encode()).hexdigest() == "89f0da476defccadbd10e183e260cf78223c4f5ebcfe3702b94ec8528ba215fd"

@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from src.benchmarks.arithmetic import Arithmetic
 from src.models.tokenizer import build_tokenizer
+
+ROOT = Path(__file__).parents[2]
 
 TOKENIZER = build_tokenizer(1024)
 
@@ -51,3 +55,12 @@ def test_saved_and_loaded_it_encodes_alike(tmp_path: Path, text: str) -> None:
 def test_real_english_takes_less_than_half_a_token_a_character() -> None:
     text = "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May."
     assert len(encode(text)) < len(text) / 2
+
+
+def test_answers_of_arithmetic_fit_the_shipped_limit() -> None:
+    section = yaml.safe_load((ROOT / "conf/benchmark/arithmetic.yaml").read_text())
+    del section["_target_"]
+    benchmark = Arithmetic(**section)
+    for vocab_size in (1024, 1536):
+        answers = build_tokenizer(vocab_size)([example.answer for example in benchmark.test()])["input_ids"]
+        assert max(map(len, answers)) < benchmark.max_new_tokens

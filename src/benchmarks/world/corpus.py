@@ -12,7 +12,7 @@ from src.benchmarks.world.facts import general_statements, people, statements
 from src.benchmarks.world.quantities import LARGEST, Pile, Step, Style, draw_pile
 
 # The commoner part of the vocabulary only: the rest is left for finetuning to teach.
-STYLE = Style(vocabulary=0.5, exponent=0.5, idle=0.15, operand=20)
+STYLE = Style(vocabulary=0.5, exponent=0.5, idle=0.15, operand=9)
 OPERATORS = {"+": "plus", "-": "minus", "*": "times", "/": "over"}
 
 
@@ -86,12 +86,12 @@ def _list(dice: Dice) -> str:
 
 # Shares of documents, in twentieths.
 _MIX: Sequence[Callable[[Dice], str]] = (
-    *[_count] * 7,
+    *[_count] * 6,
     *[_ledger] * 4,
     *[_story] * 2,
     *[_chain] * 2,
     *[_drill] * 2,
-    _copy,
+    *[_copy] * 2,
     _fact,
     _list,
 )

@@ -65,7 +65,7 @@ def draw_pile(dice: Dice, steps: int, style: Style) -> Pile:
     """A pile with so many steps."""
     person = dice.choice(words.NAMES)
     things = dice.zipf(_known(words.THINGS, style), style.exponent)
-    start = size = dice.between(2, 30)
+    start = size = dice.between(2, 50)
     events: list[Event] = []
     for _ in range(steps):
         if dice.chance(style.idle):
@@ -91,7 +91,7 @@ def _draw_step(dice: Dice, size: int, style: Style) -> Event:
     if roll <= 5 and size > 1 and size % 2 == 0:
         return _event(dice, words.HALVES, style, Step(size, "/", 2, size // 2))
     room = LARGEST - size
-    if room > 0 and (size < 2 or (dice.chance(0.5) and size < LARGEST - 20)):
+    if room > 0 and (size < 2 or (dice.chance(0.5) and size < LARGEST * 3 // 4)):
         operand = dice.between(1, min(style.operand, room))
         return _event(dice, words.GAINS, style, Step(size, "+", operand, size + operand))
     operand = dice.between(1, min(style.operand, size))

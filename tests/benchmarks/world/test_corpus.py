@@ -1,4 +1,5 @@
 import re
+from hashlib import sha256
 from itertools import islice
 
 from src.benchmarks.world.corpus import OPERATORS, corpus
@@ -9,6 +10,12 @@ CALCULATE = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "/": int.__tr
 def test_the_same_seed_gives_the_same_stream() -> None:
     assert list(islice(corpus(3), 200)) == list(islice(corpus(3), 200))
     assert list(islice(corpus(3), 200)) != list(islice(corpus(4), 200))
+
+
+def test_the_text_is_the_same_on_every_platform() -> None:
+    # Written down once. A change here is a change of every tiny base and of every curve measured on one.
+    text = "\n".join(islice(corpus(0), 1000))
+    assert sha256(text.encode()).hexdigest() == "f5d0c8ee0a45e261591b0f007bc0345a48914d98ce606eba3541d1deed34eb5d"
 
 
 def test_the_finetuning_format_never_occurs() -> None:
