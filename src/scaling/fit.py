@@ -90,9 +90,10 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
     agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
     left_out = [f"{size:g}" for size in curve.sizes[~used]]
-    unpinned = _unpinned(law, parameters, np.asarray(polished.jac))
+    on_bounds = _on_bounds(law, parameters)
+    unpinned = _unpinned(np.asarray(polished.jac))
     notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
-    notes += unpinned + ([] if polished.success else ["the search did not converge"])
+    notes += on_bounds + unpinned + ([] if polished.success else ["the search did not converge"])
     deviations = targets - quantity.residual_scale(law.predict(n, parameters))
     return Fit(
         law=law,
@@ -112,14 +113,18 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     )
 
 
-def _unpinned(law: Law, parameters: np.ndarray, jacobian: np.ndarray) -> list[str]:
+def _on_bounds(law: Law, parameters: np.ndarray) -> list[str]:
     notes = []
     for parameter, value in zip(law.parameters, parameters, strict=True):
         for bound in (parameter.lower, parameter.upper):
             if np.isfinite(bound) and abs(value - bound) <= 1e-6 * max(1.0, abs(bound)):
                 notes.append(f"{parameter.name} lies on its bound {bound:g}")
+    return notes
+
+
+def _unpinned(jacobian: np.ndarray) -> list[str]:
     lengths = np.linalg.norm(jacobian, axis=0)
     singular = np.linalg.svd(jacobian / np.where(lengths > 0, lengths, 1), compute_uv=False)
-    if singular[-1] < 1e-4 * singular[0]:
-        notes.append("the parameters are not identifiable: a combination of them leaves the fit unchanged")
-    return notes
+    if singular[-1] >= 1e-4 * singular[0]:
+        return []
+    return ["the parameters are not identifiable: a combination of them leaves the fit unchanged"]

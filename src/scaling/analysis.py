@@ -1,0 +1,118 @@
+"""A study's curves, each diagnosed, fitted, given intervals and checked by a forecast of its largest size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from src.scaling.bootstrap import METHOD as INTERVALS
+from src.scaling.bootstrap import Bootstrap, bootstrap, no_interval
+from src.scaling.curve import Curve
+from src.scaling.diagnose import refusal
+from src.scaling.fit import METHOD as FITTING
+from src.scaling.fit import Fit, fit_law, points_needed
+from src.scaling.holdout import HoldOut, hold_out
+from src.scaling.laws import Law, laws_for
+
+
+@dataclass(frozen=True, eq=False)
+class LawAnalysis:
+    """One law on one curve. Without a fit, `notes` says why."""
+
+    law: Law
+    fit: Fit | None
+    bootstrap: Bootstrap | None
+    hold_out: HoldOut | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CurveAnalysis:
+    """A curve with each of its laws, or the sentence that refuses it."""
+
+    curve: Curve
+    refusal: str | None
+    laws: tuple[LawAnalysis, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of exponents, as text; `parameters` maps name to value with its interval."""
+
+    curve: str
+    metric: str
+    law: str
+    parameters: dict[str, str]
+    r_squared: str
+    hold_out: str
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class StudyAnalysis:
+    """All curves of a study. `methods` states how the numbers were made."""
+
+    curves: tuple[CurveAnalysis, ...]
+    confidence: float
+    methods: str
+
+    def rows(self) -> list[Row]:
+        """The table: a row per curve and law, or one per refused curve."""
+        return [row for analysis in self.curves for row in _rows(analysis)]
+
+
+def analyse(curves: Sequence[Curve], replicates: int = 1000, confidence: float = 0.9, seed: int = 0) -> StudyAnalysis:
+    """Diagnose each curve, fit each law meant for it, resample, hold out the largest size.
+
+    The same curves, replicates, confidence and seed give the same numbers.
+    """
+    done = tuple(_analyse_curve(curve, replicates, confidence, seed) for curve in curves)
+    resampled = f"{replicates} replicates, {confidence:.0%} intervals, random seed {seed}."
+    return StudyAnalysis(done, confidence, f"{FITTING} {INTERVALS} {resampled}")
+
+
+def _analyse_curve(curve: Curve, replicates: int, confidence: float, seed: int) -> CurveAnalysis:
+    refused = refusal(curve)
+    if refused:
+        return CurveAnalysis(curve, refused, ())
+    laws = tuple(_analyse_law(curve, law, replicates, confidence, seed) for law in laws_for(curve.kind))
+    return CurveAnalysis(curve, None, laws)
+
+
+def _analyse_law(curve: Curve, law: Law, replicates: int, confidence: float, seed: int) -> LawAnalysis:
+    sizes = int((curve.sizes >= law.smallest_n).sum())
+    if sizes < points_needed(law):
+        return LawAnalysis(law, None, None, None, (f"too few points: {sizes}, needs {points_needed(law)}",))
+    fit = fit_law(curve, law)
+    sample = bootstrap(curve, fit, replicates, confidence, seed)
+    check = hold_out(curve, law, replicates, confidence, seed)
+    interval_note = sample.note if sample else no_interval(curve)
+    check_note = None if check else "too few points to hold one out"
+    return LawAnalysis(law, fit, sample, check, (*fit.notes, *(n for n in (interval_note, check_note) if n)))
+
+
+def _rows(analysis: CurveAnalysis) -> list[Row]:
+    curve = analysis.curve
+    if analysis.refusal:
+        return [Row(curve.name, curve.metric, "–", {}, "–", "–", analysis.refusal)]
+    return [_row(curve, result) for result in analysis.laws]
+
+
+def _row(curve: Curve, result: LawAnalysis) -> Row:
+    note = "; ".join(result.notes)
+    if result.fit is None:
+        return Row(curve.name, curve.metric, result.law.name, {}, "–", "–", note)
+    parameters = {name: f"{value:.4g}" for name, value in result.fit.named.items()}
+    if result.bootstrap is not None:
+        for name, (low, high) in zip(parameters, result.bootstrap.parameter_intervals(), strict=True):
+            parameters[name] += f" [{low:.3g}, {high:.3g}]"
+    r_squared = f"{result.fit.r_squared:.3f}"
+    return Row(curve.name, curve.metric, result.law.name, parameters, r_squared, _check(result.hold_out), note)
+
+
+def _check(held: HoldOut | None) -> str:
+    if held is None:
+        return "–"
+    text = f"n={held.n}: predicted {held.predicted:.3g}"
+    if held.interval is not None:
+        text += f" [{held.interval[0]:.3g}, {held.interval[1]:.3g}]"
+    verdict = {True: ", inside", False: ", outside", None: ""}[held.inside]
+    return f"{text}, measured {held.measured:.3g}{verdict}"
