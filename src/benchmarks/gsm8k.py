@@ -53,6 +53,9 @@ class Gsm8k(Benchmark):
     def test(self) -> list[Example]:
         return self._examples("test")
 
+    def data_files(self) -> list[Path]:
+        return [self.path / name for name in _FILES] if self.path else []
+
     def score(self, example: Example, completion: str) -> Verdict:
         return judge(example.gold, completion)
 

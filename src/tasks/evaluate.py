@@ -11,6 +11,7 @@ from src.tasks.export import load_export
 from src.tasks.measure import measure
 from src.tasks.science import code_of
 from src.tracking.identity import file_digest, run_key
+from src.tracking.query import download
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 

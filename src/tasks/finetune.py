@@ -69,7 +69,7 @@ def finetune(config: TrainConfig) -> None:
         run.log_table("predictions", result.rows)
         if config.n_examples and config.tracking.save_model:
             run.log_artifacts(work / "export", "model")
-        run.complete(result.metrics)
+        run.complete(result.metrics | {"n_examples": config.n_examples})
     rmtree(work, ignore_errors=True)
     log.info("%s: %s, run %s", point.name, result, run.id)
 

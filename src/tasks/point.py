@@ -11,7 +11,7 @@ from src.errors import FathomError
 from src.modules.trainer import resolve_precision
 from src.tasks.bases import Base, find_base
 from src.tasks.science import code_of
-from src.tracking.identity import file_digest, run_key
+from src.tracking.identity import digest, file_digest, run_key
 
 # What of a trainer changes no number: its name, how it looks and how often it saves. Precision enters resolved.
 COSMETIC_TRAINER = {"name", "progress_bar", "checkpoint_every_steps", "precision"}
@@ -27,6 +27,7 @@ class Point:
     test: list[Example]
     pool_digest: str
     test_digest: str
+    code: str
     key: str
 
     @property
@@ -48,10 +49,12 @@ class Point:
             "recipe.holds_constant": c.recipe.holds_constant,
             "recipe.batch_examples": c.recipe.batch_size_for(c.n_examples),
             "trainer.precision": resolve_precision(c.trainer),
-            "base_digest": self.base.digest,
+            "digest.base": self.base.digest,
+            "digest.data": digest([self.pool_digest, self.test_digest]),
+            "digest.code": self.code,
         }
-        for section in ("model", "benchmark", "method", "recipe", "generation"):
-            fields = getattr(c, section).model_dump(mode="json", exclude={"name", "batch_size", "pretraining"})
+        for section in ("model", "benchmark", "method", "recipe", "trainer", "generation"):
+            fields = getattr(c, section).model_dump(mode="json", exclude={"name", "pretraining", *COSMETIC_TRAINER})
             params |= {f"{section}.{key}": value for key, value in fields.items()}
         return params
 
@@ -71,8 +74,16 @@ def identify(config: TrainConfig) -> Point:
         )
     base = find_base(config.model, config.trainer, config.tracking)
     trainer = config.trainer.model_dump(exclude=COSMETIC_TRAINER) | {"precision": resolve_precision(config.trainer)}
+    code = code_of(
+        type(benchmark).__module__,
+        f"src.generation.{config.generation.name}",
+        "src.tasks.draw",
+        "src.tasks.finetune",
+        "src.tasks.measure",
+    )
     key = run_key(
         "finetune",
+        study=config.study,  # a study stands on its own: it has its points, not another study's
         n_examples=config.n_examples,
         seed=config.seed,
         base=base.digest,
@@ -83,15 +94,9 @@ def identify(config: TrainConfig) -> Point:
         recipe=config.recipe.model_dump(exclude={"name"}),
         trainer=trainer,
         generation=config.generation.model_dump(),
-        code=code_of(
-            type(benchmark).__module__,
-            f"src.generation.{config.generation.name}",
-            "src.tasks.draw",
-            "src.tasks.finetune",
-            "src.tasks.measure",
-        ),
+        code=code,
     )
-    return Point(config, base, pool, test, pool_digest, test_digest, key)
+    return Point(config, base, pool, test, pool_digest, test_digest, code, key)
 
 
 @cache

@@ -20,6 +20,7 @@ from src.modules.plan import step_plan
 from src.modules.trainer import fit, prepare_torch
 from src.tasks.science import code_of
 from src.tracking.identity import run_key
+from src.tracking.query import download
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -42,7 +43,7 @@ def pretrain(config: PretrainConfig) -> Path:
     with claim(store, key=key, kind="pretrain", study=STUDY, name=model_config.label, params=params) as run:
         if run.already_complete:
             if not directory.exists():
-                run.download("model", directory)
+                download(store, run.id, "model", directory)
             return directory
 
         log.warning("pretraining %s on %s tokens", model_config.label, f"{recipe.tokens:,}")

@@ -2,11 +2,11 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from src.config import TrainConfig
 from src.modules.trainer import prepare_torch
+from src.tasks.curves import curves_of
 from src.tasks.point import Point, identify
 from src.tasks.sweep_job import SweepJob
 from src.tracking.identity import digest
@@ -30,6 +31,7 @@ MOST_PROCESSES = 8
 # A launcher's or a rank's variables would make Lightning believe that it is inside a job already.
 STRIPPED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
+UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
 SHOWN_LOG_LINES = 12
 PR_SET_PDEATHSIG = 1
 
@@ -151,24 +153,21 @@ def _processes(config: TrainConfig) -> int:
 
 def _curves(points: dict[str, tuple[Job, Point]], store: Store, parent: Sweep) -> None:
     """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
-    values: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    for record in complete_points(store, next(iter(points.values()))[1].config.study):
-        if record.key in points:
-            for metric in CURVE_METRICS:
-                curve = _curve_name(points[record.key][1])
-                values[curve, metric, record.n_examples].append(record.metrics[metric])
-    curves: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
-    for (curve, metric, n), replicates in sorted(values.items()):
-        curves[curve, metric].append((n, fmean(replicates)))
-    for (curve, metric), steps in curves.items():
-        parent.log_curve(f"{metric} against n/{curve}", steps)
-
-    for curve in sorted({curve for curve, _ in curves}):
+    study = next(iter(points.values()))[1].config.study
+    measured, _ = curves_of([record for record in complete_points(store, study) if record.key in points])
+    for curve, records in measured.items():
         table = Table(title=curve)
         for heading in ("n", *CURVE_METRICS):
-            table.add_column(heading, justify="right")
-        for n, _ in curves[curve, CURVE_METRICS[0]]:
-            table.add_row(str(n), *(f"{dict(curves[curve, metric])[n]:.3f}" for metric in CURVE_METRICS))
+            table.add_column(heading.removeprefix("eval/"), justify="right")
+        sizes = sorted({record.n_examples for record in records})
+        means = {
+            metric: [(n, fmean(r.metrics[metric] for r in records if r.n_examples == n)) for n in sizes]
+            for metric in CURVE_METRICS
+        }
+        for metric, values in means.items():
+            parent.log_curve(f"curve/{metric}/{UNNAMEABLE.sub(':', curve)}", values)
+        for row, n in enumerate(sizes):
+            table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in CURVE_METRICS))
         console.print(table)
 
 

@@ -33,6 +33,7 @@ class PointRecord:
     recipe: str
     n_examples: int
     seed: int
+    ended: int  # ms since 1970
     params: dict[str, str]
     metrics: dict[str, float]
 
@@ -41,6 +42,7 @@ class PointRecord:
 class _Row:
     run_id: str
     key: str
+    ended: int
     params: dict[str, str]
     metrics: dict[str, float]
 
@@ -80,6 +82,19 @@ def find_complete(store: Store, key: str, kind: str) -> str | None:
     return found[0].info.run_id if found else None
 
 
+def download(store: Store, run_id: str, artifact: str, to: Path) -> None:
+    """Copy an artifact (a file or a directory) of a run to the path `to`, which is there only once it is whole."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".download-") as scratch:
+        try:
+            got = store.client.download_artifacts(run_id, artifact, scratch)
+        except (MlflowException, OSError) as error:
+            raise FathomError(
+                f"run {run_id} has no artifact {artifact}: was it kept, and is its directory there?"
+            ) from error
+        Path(got).replace(to)
+
+
 def predictions(store: Store, run_id: str, table: str = PREDICTIONS) -> list[dict[str, Any]]:
     """The rows of a run's table artifact. Raises FathomError if the run has no such table."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -102,6 +117,7 @@ def _point(row: _Row) -> PointRecord:
             recipe=row.params["recipe"],
             n_examples=int(row.params["n_examples"]),
             seed=int(row.params["seed"]),
+            ended=row.ended,
             params=row.params,
             metrics=row.metrics,
         )
@@ -146,14 +162,14 @@ def _rows_from_api(store: Store, experiment: str) -> Iterator[_Row]:
         page = store.client.search_runs([experiment], filter_string=wanted, max_results=PAGE, page_token=token)
         for run in page:
             metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
-            yield _Row(run.info.run_id, run.data.tags[tag.KEY], dict(run.data.params), metrics)
+            yield _Row(run.info.run_id, run.data.tags[tag.KEY], run.info.end_time or 0, dict(run.data.params), metrics)
         token = page.token
         if not token:
             return
 
 
 _POINTS = """
-    SELECT runs.run_uuid AS id, key.value AS key FROM runs
+    SELECT runs.run_uuid AS id, key.value AS key, runs.end_time AS ended FROM runs
     JOIN tags AS key ON key.run_uuid = runs.run_uuid AND key.key = :key
     JOIN tags AS kind ON kind.run_uuid = runs.run_uuid AND kind.key = :kind AND kind.value = 'finetune'
     JOIN tags AS complete ON complete.run_uuid = runs.run_uuid AND complete.key = :complete AND complete.value = 'true'
@@ -166,7 +182,7 @@ def _rows_from_database(database: Path, experiment: str) -> list[_Row]:
     names = {"key": tag.KEY, "kind": tag.KIND, "complete": tag.COMPLETE, "experiment": int(experiment)}
     with closing(sqlite3.connect(database, timeout=20)) as connection:
         connection.execute("BEGIN")  # one snapshot for the three reads
-        rows = {run_id: _Row(run_id, key, {}, {}) for run_id, key in connection.execute(_POINTS, names)}
+        rows = {id_: _Row(id_, key, ended or 0, {}, {}) for id_, key, ended in connection.execute(_POINTS, names)}
         of_points = f"FROM {{}} JOIN ({_POINTS}) AS point ON point.id = run_uuid"
         for run_id, name, text in connection.execute(
             f"SELECT id, params.key, value {of_points.format('params')}", names

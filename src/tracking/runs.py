@@ -7,7 +7,6 @@ is taken up again in place: same run id, params not logged again.
 import json
 import logging
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from src.errors import FathomError
 from src.tracking import tags as tag
@@ -47,6 +47,7 @@ LONGEST_TAG = 8000
 LONGEST_SENTENCE = 1000
 
 log = logging.getLogger(__name__)
+logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # it announces its start and its end
 
 
 class Run:
@@ -69,6 +70,7 @@ class Run:
         self._spool: Spool | None = None
         self._wake = threading.Event()
         self._stopping = False
+        self._system_metrics = SystemMetricsMonitor(run_id, tracking_uri=store.uri, resume_logging=resumed)
         self._keeper = threading.Thread(target=self._keep, name=f"fathom-run-{run_id[:8]}", daemon=True)
 
     # --- logging ---------------------------------------------------------------------------------------------------
@@ -146,13 +148,6 @@ class Run:
         """The last value of every metric that the store has."""
         return dict(self._store.client.get_run(self.id).data.metrics)
 
-    def download(self, artifact: str, to: Path) -> None:
-        """Copy an artifact (a file or a directory) to the path `to`, which is there only once it is whole."""
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=to.parent, prefix=".download-") as scratch:
-            got = self._store.client.download_artifacts(self.id, artifact, scratch)
-            Path(got).replace(to)
-
     # --- the ends of its life, for `claim` -------------------------------------------------------------------------
 
     def begin(self, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
@@ -169,6 +164,7 @@ class Run:
         self.set_tags(tags)
         self._open_spool()
         self._keeper.start()
+        self._system_metrics.start()
 
     def end(self, status: str, failure: str | None = None) -> None:
         """End as FAILED or KILLED. A store that no longer answers is only warned of: the run stays resumable."""
@@ -223,6 +219,7 @@ class Run:
                 warned = True
 
     def _stop_keeper(self) -> None:
+        self._system_metrics.finish()
         self._stopping = True
         self._wake.set()
         if self._keeper.is_alive():

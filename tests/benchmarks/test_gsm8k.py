@@ -134,3 +134,13 @@ def test_without_hub_and_cache_the_message_says_what_would_do(tmp_path: Path, mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(BadData, match=r"openai/gsm8k .* HF_HUB_OFFLINE is set\. Point benchmark\.path"):
         gsm8k(None).test()
+
+
+def test_its_files_are_part_of_a_points_identity(tmp_path):
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / name).write_text('{"question": "q", "answer": "#### 1"}\n')
+    assert Gsm8k(name="gsm8k", max_new_tokens=8, path=tmp_path).data_files() == [
+        tmp_path / "train.jsonl",
+        tmp_path / "test.jsonl",
+    ]
+    assert Gsm8k(name="gsm8k", max_new_tokens=8).data_files() == []

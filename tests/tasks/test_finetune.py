@@ -142,7 +142,9 @@ def test_more_examples_than_the_pool_names_its_size(toy):
 
 
 def test_examples_that_are_too_long_are_counted_out_before_n(toy):
-    with pytest.raises(FathomError, match=r"of the 60 examples in the pool of echo only \d+ fit into recipe.max_length"):
+    with pytest.raises(
+        FathomError, match=r"of the 60 examples in the pool of echo only \d+ fit into recipe.max_length"
+    ):
         finetune(toy(n_examples=60, recipe={"max_length": 12}))
 
 

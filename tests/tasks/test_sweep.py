@@ -78,7 +78,7 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
     (parent,) = runs_of_kind(root, "sweep")
     assert {r.data.tags["mlflow.parentRunId"] for r in finished} == {parent.info.run_id}
     curve = open_store(None, root).client.get_metric_history(
-        parent.info.run_id, "eval/nll against n/tiny_llama3-s arithmetic full tiny"
+        parent.info.run_id, "curve/eval/nll/tiny_llama3-s arithmetic full tiny"
     )
     assert {point.step: point.value for point in curve} == {
         n: metrics["eval/nll"] for (_, n, _), metrics in scientific(root).items()
@@ -163,8 +163,10 @@ def test_a_tracking_server_that_does_not_answer_is_named(tmp_path):
 
 def test_a_hub_model_without_the_hub_says_what_would_help(tmp_path):
     result = subprocess.run(
-        command(tmp_path / "mlruns", "model=llama3_8b", multirun=False)[:2]
-        + ["model=llama3_8b", f"tracking.root={tmp_path / 'mlruns'}", f"hydra.run.dir={tmp_path}"],
+        [
+            *(sys.executable, "src/train.py", "model=llama3_8b"),
+            *(f"tracking.root={tmp_path / 'mlruns'}", f"hydra.run.dir={tmp_path}"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ from mlflow.entities import Run as MlflowRun
 
 from src.errors import FathomError
 from src.tracking import tags as tag
+from src.tracking.query import download
 from src.tracking.runs import Run, claim
 from src.tracking.store import Store, open_store
 
@@ -73,7 +74,7 @@ def test_a_complete_run_holds_everything(store: Store, tmp_path: Path) -> None:
     (dataset,) = kept.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == ("gsm8k", "f" * 36, "training")
     assert run.metrics() == kept.data.metrics
-    run.download("model", tmp_path / "copy" / "model")
+    download(store, run.id, "model", tmp_path / "copy" / "model")
     assert (tmp_path / "copy" / "model" / "weights").read_text() == "w"
     assert list((store.root / "spool").iterdir()) == []
 
