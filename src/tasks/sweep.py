@@ -1,14 +1,13 @@
 """A sweep: every point identified and frozen first, then run in a process of its own, then the curves."""
 
-import ctypes
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from statistics import fmean
 
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from src.config import TrainConfig
 from src.modules.trainer import prepare_torch
+from src.tasks import job_process
 from src.tasks.curves import curves_of
 from src.tasks.point import Point, identify
 from src.tasks.sweep_job import SweepJob
@@ -28,12 +28,9 @@ from src.tracking.sweeps import Sweep, open_sweep
 
 ENTRY_POINT = Path(__file__).parents[1] / "train.py"
 MOST_PROCESSES = 8
-# A launcher's or a rank's variables would make Lightning believe that it is inside a job already.
-STRIPPED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
 UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
 SHOWN_LOG_LINES = 12
-PR_SET_PDEATHSIG = 1
 
 console = Console()
 
@@ -52,7 +49,7 @@ class Job:
 class Running:
     job: Job
     point: Point
-    process: subprocess.Popen[bytes]
+    process: job_process.JobProcess
     since: float
 
 
@@ -62,6 +59,7 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     A failed point does not keep the others from running. A point that several jobs share is run once.
     """
     config = jobs[0].config
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
     prepare_torch(config.trainer)
     points = {(point := identify(job.config)).key: (job, point) for job in jobs}
     name = _name(points)
@@ -72,7 +70,7 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
         done = {record.key for record in complete_points(store, config.study)}
         left = [pair for key, pair in points.items() if key not in done]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
-        failed = _run(left, store, parent, n_jobs or _processes(config))
+        failed = _run(left, parent, n_jobs or _processes(config))
         _curves(points, store, parent)
         status = "FAILED" if failed else "FINISHED"
     finally:
@@ -84,63 +82,46 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     return not failed
 
 
-def _run(left: list[tuple[Job, Point]], store: Store, parent: Sweep, processes: int) -> list[tuple[Job, Point]]:
-    """Run the points; returns those that are not complete afterwards."""
+def _run(left: list[tuple[Job, Point]], parent: Sweep, processes: int) -> list[tuple[Job, Point]]:
+    """Run the points; returns those that failed."""
     total = len(left)
     waiting, running, failed = list(left), list[Running](), list[tuple[Job, Point]]()
     try:
         while waiting or running:
             while waiting and len(running) < processes:
                 running.append(_start(*waiting.pop(0), parent))
-            time.sleep(0.2)
-            for ended in [r for r in running if r.process.poll() is not None]:
+            wait([r.process.sentinel for r in running])
+            for ended in [r for r in running if not r.process.is_alive()]:
                 running.remove(ended)
-                if ended.process.returncode != 0:
+                if ended.process.exitcode != 0:
                     failed.append((ended.job, ended.point))
-                outcome = "[red]failed[/red]" if ended.process.returncode else "complete"
+                outcome = "[red]failed[/red]" if ended.process.exitcode else "complete"
                 seconds = time.monotonic() - ended.since
                 count = total - len(waiting) - len(running)
                 console.print(f"\\[{count}/{total}] {ended.point.name}: {outcome} in {seconds:.0f} s")
     finally:
         # Interrupted: the points are told to stop, say so in their runs, and are gone on from next time.
-        for ended in running:
-            os.killpg(ended.process.pid, signal.SIGTERM)
-        for ended in running:
-            ended.process.wait()
+        for interrupted in running:
+            job_process.stop(interrupted.process)
+        for interrupted in running:
+            interrupted.process.join()
     return failed
 
 
 def _start(job: Job, point: Point, parent: Sweep) -> Running:
-    """The frozen configuration in a new process, in a session of its own so that it can be ended with its ranks."""
+    """The frozen configuration in a process of its own."""
     frozen = job.directory / "frozen"
     frozen.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(job.frozen, frozen / "config.yaml")
-    told = SweepJob(parent.id, point.key, job.overrides)
-    environment = {name: value for name, value in os.environ.items() if name not in STRIPPED} | told.environment()
-    command = [
-        sys.executable,
-        str(ENTRY_POINT),
+    arguments = [
         f"--config-path={frozen}",
         "--config-name=config",
         f"hydra.run.dir={job.directory}",
         "trainer.progress_bar=false",
     ]
-    with (job.directory / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-        )
+    told = SweepJob(parent.id, point.key, job.overrides).environment()
+    process = job_process.start(ENTRY_POINT, arguments, told, job.directory / "log.txt")
     return Running(job, point, process, time.monotonic())
-
-
-def _end_with_parent() -> None:
-    """In the child: when the sweep is killed outright, be terminated too instead of holding the device for nobody."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _processes(config: TrainConfig) -> int:
