@@ -75,7 +75,7 @@ def main() -> None:
     size = sys.argv[1] if len(sys.argv) > 1 else "m"
     torch.set_num_threads(1)
     plan = step_plan(STEPS * 16, 16, epochs=1, steps=None, min_steps=1, seed=0)
-    data = FinetuneData(examples(), [], plan, Layout(packing=True, row_length=512, micro_batch_tokens=4096))
+    data = FinetuneData(examples(), [], plan, Layout(packing=True, micro_batch_tokens=4096))
     optimisation = Optimisation(len(plan), 1e-3, "cosine", 0.05, 0.01, 0.9, 0.98, 1.0, seed=0)
     tokens = sum(len(example) for example in data.train)
     rates: dict[str, list[float]] = {"lightning": [], "bare": []}

@@ -30,9 +30,10 @@ class Pretraining(Section):
     tokens: int = Field(gt=0)
     sequence_length: int = Field(gt=1)
     batch_size: int = Field(gt=0, description="sequences in an optimiser step")
-    lr: float = Field(gt=0)
+    lr: dict[Literal["s", "m", "l"], float] = Field(description="peak learning rate by size")
     warmup_fraction: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
+    threads: int = Field(gt=0, description="CPU threads; another number rounds differently and gives another base")
     seed: int = Field(ge=0)
 
 

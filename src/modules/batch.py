@@ -40,7 +40,6 @@ class Layout:
     """How the examples of a step become rows of tokens and forward passes."""
 
     packing: bool
-    row_length: int
     micro_batch_tokens: int
     one_row: bool = False  # flash attention finds the borders of packed examples only in a single row
 
@@ -48,7 +47,8 @@ class Layout:
 def lay_out(examples: Sequence[Encoded], layout: Layout) -> list[Pass]:
     """The forward passes of one optimiser step over `examples`; their gradients add up to the step's."""
     lengths = [len(example) for example in examples]
-    rows = pack(lengths, layout.row_length) if layout.packing else [[i] for i in range(len(examples))]
+    # Rows no longer than the longest example: that pads least, and longer ones would only cost attention.
+    rows = pack(lengths, max(lengths)) if layout.packing else [[i] for i in range(len(examples))]
     row_tokens = max(sum(lengths[i] for i in row) for row in rows)
     rows_per_pass = max(1, layout.micro_batch_tokens // row_tokens)
     answer_tokens = sum(len(example.answer) for example in examples)

@@ -29,7 +29,9 @@ for unneeded in (
 
 
 def resolve_precision(trainer: schema.Trainer) -> str:
-    """The precision that `auto` means on this machine."""
+    """The precision that `auto` means on this machine. Raises FathomError where the accelerator is missing."""
+    if trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise FathomError("trainer: this machine has no CUDA device; use trainer=cpu or trainer.accelerator=cpu")
     if trainer.precision != "auto":
         return trainer.precision
     return "bf16-mixed" if trainer.accelerator == "gpu" and torch.cuda.is_bf16_supported() else "32-true"
@@ -37,11 +39,10 @@ def resolve_precision(trainer: schema.Trainer) -> str:
 
 def prepare_torch(trainer: schema.Trainer) -> torch.device:
     """Set threads and determinism before the first tensor is made; returns where a single model lives."""
-    if trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise FathomError("trainer: this machine has no CUDA device; use trainer=cpu or trainer.accelerator=cpu")
     if trainer.threads is not None:
         torch.set_num_threads(trainer.threads)
     # Kernels without a deterministic form (some on a GPU) warn instead of failing.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time and guards against bugs we would not make
     torch.use_deterministic_algorithms(trainer.accelerator == "cpu", warn_only=True)
     return torch.device("cuda" if trainer.accelerator == "gpu" else "cpu")
 

@@ -40,7 +40,6 @@ def training_data(point: Point, prompts: PromptFormat) -> FinetuneData:
     )
     layout = Layout(
         packing=recipe.packing,
-        row_length=recipe.max_length,
         micro_batch_tokens=config.trainer.micro_batch_tokens,
         one_row=getattr(config.model, "attn_implementation", "sdpa").startswith("flash"),
     )

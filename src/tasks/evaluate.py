@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 def evaluate(config: EvalConfig) -> None:
     """Measure the weights on the benchmark, as an MLflow run of kind `evaluate`, unless that has been done."""
-    device = prepare_torch(config.trainer)
     benchmark = config.benchmark
     test = benchmark.test()[: benchmark.test_limit]
     test_digest = examples_digest(test)
     base = find_base(config.model, config.trainer, config.tracking)
+    device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     weights = None
     if config.run_id is not None:

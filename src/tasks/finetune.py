@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 def finetune(config: TrainConfig) -> None:
     """Run the point that `config` describes, unless its result is there already."""
-    device = prepare_torch(config.trainer)
     point = identify(config)
+    device = prepare_torch(config.trainer)
     work = config.tracking.root.resolve() / "work" / point.key  # what is needed only until the point is complete
     if config.show == "batch":
         show_first_step(point)

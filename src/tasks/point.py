@@ -72,8 +72,8 @@ def identify(config: TrainConfig) -> Point:
             f"n_examples: {config.n_examples} were asked for, "
             f"but the pool of {benchmark.name} holds {len(pool)} examples"
         )
-    base = find_base(config.model, config.trainer, config.tracking)
     trainer = config.trainer.model_dump(exclude=COSMETIC_TRAINER) | {"precision": resolve_precision(config.trainer)}
+    base = find_base(config.model, config.trainer, config.tracking)
     code = code_of(
         type(benchmark).__module__,
         f"src.generation.{config.generation.name}",

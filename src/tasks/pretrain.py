@@ -9,7 +9,7 @@ from shutil import rmtree
 from transformers import PreTrainedTokenizerBase
 
 from src.benchmarks.world.corpus import corpus
-from src.config import PretrainConfig, TinyModel
+from src.config import PretrainConfig, TinyModel, Trainer
 from src.models.load import fresh_model
 from src.models.prompt import Encoded
 from src.models.tiny import tiny_config, tiny_tokenizer
@@ -47,30 +47,29 @@ def pretrain(config: PretrainConfig) -> Path:
             return directory
 
         log.warning("pretraining %s on %s tokens", model_config.label, f"{recipe.tokens:,}")
-        prepare_torch(config.trainer)
+        trainer = _trainer(config)
+        prepare_torch(trainer)
         tokenizer = tiny_tokenizer(model_config.family)
         sequences = [*islice(_sequences(tokenizer, recipe.sequence_length, recipe.seed), _number(config))]
         val, train = sequences[:VAL_SEQUENCES], sequences[VAL_SEQUENCES:]
         plan = step_plan(len(train), recipe.batch_size, epochs=1, steps=None, min_steps=1, seed=recipe.seed)
-        layout = Layout(
-            packing=False, row_length=recipe.sequence_length, micro_batch_tokens=config.trainer.micro_batch_tokens
-        )
+        layout = Layout(packing=False, micro_batch_tokens=trainer.micro_batch_tokens)
         data = FinetuneData(train, val, plan, layout)
         optimisation = Optimisation(
             total_steps=len(plan),
-            lr=recipe.lr,
+            lr=recipe.lr[model_config.size],
             schedule="cosine",
             warmup_fraction=recipe.warmup_fraction,
             weight_decay=recipe.weight_decay,
             beta1=0.9,
-            beta2=0.98,
+            beta2=0.95,
             grad_clip=1.0,
             seed=recipe.seed,
         )
         model = fresh_model(tiny_config(model_config.family, model_config.size), recipe.seed)
         module = CausalLM(model, optimisation, data.passes_per_step)
         work = store.root / "work" / key
-        fit(module, data, config.trainer, val_checks=10, work=work, sink=run.log_metrics)
+        fit(module, data, trainer, val_checks=10, work=work, sink=run.log_metrics)
 
         # Renamed into place whole, so that a directory that exists is a base that is complete.
         unfinished = work / "model"
@@ -83,6 +82,19 @@ def pretrain(config: PretrainConfig) -> Path:
         run.complete({"pretrain/parameters": sum(p.numel() for p in model.parameters())})
         rmtree(work)
     return directory
+
+
+def _trainer(config: PretrainConfig) -> Trainer:
+    """Always float32 on a CPU with as many threads as the model says: a base must not depend on who asked for it."""
+    fixed = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "strategy": "auto",
+        "precision": "32-true",
+        "threads": config.model.pretraining.threads,
+        "micro_batch_tokens": config.model.pretraining.batch_size * config.model.pretraining.sequence_length,
+    }
+    return config.trainer.model_copy(update=fixed)
 
 
 def pretrain_key(model: TinyModel) -> str:

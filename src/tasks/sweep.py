@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 
 from src.config import TrainConfig
-from src.modules.trainer import prepare_torch
 from src.tasks import job_process
 from src.tasks.curves import curves_of
 from src.tasks.point import Point, identify
@@ -60,7 +59,6 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     """
     config = jobs[0].config
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
-    prepare_torch(config.trainer)
     points = {(point := identify(job.config)).key: (job, point) for job in jobs}
     name = _name(points)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)

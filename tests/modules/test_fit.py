@@ -74,7 +74,7 @@ def run(
     **changes,
 ):
     plan = step_plan(n, batch, epochs=epochs, steps=None, min_steps=1, seed=0)
-    data = FinetuneData(EXAMPLES[:n], EXAMPLES[20:], plan, Layout(packing, 16, micro_batch_tokens))
+    data = FinetuneData(EXAMPLES[:n], EXAMPLES[20:], plan, Layout(packing, micro_batch_tokens))
     module = CausalLM(model(dropout), optimisation(len(plan), **changes), data.passes_per_step)
     logged = []
     fit(

@@ -32,9 +32,10 @@ PRETRAINING = {
     "tokens": 4000,
     "sequence_length": 64,
     "batch_size": 8,
-    "lr": 1e-3,
+    "lr": {"s": 1e-3, "m": 1e-3},
     "warmup_fraction": 0.1,
     "weight_decay": 0.0,
+    "threads": 1,
     "seed": 0,
 }
 SECTIONS = {
