@@ -42,7 +42,8 @@ def prepare_torch(trainer: schema.Trainer) -> torch.device:
     if trainer.threads is not None:
         torch.set_num_threads(trainer.threads)
     # Kernels without a deterministic form (some on a GPU) warn instead of failing.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time and guards against bugs we would not make
+    # Filling new memory costs time and guards only against reading it unset.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(trainer.accelerator == "cpu", warn_only=True)
     return torch.device("cuda" if trainer.accelerator == "gpu" else "cpu")
 
