@@ -70,6 +70,10 @@ def fit_laws(config: AnalyzeConfig) -> None:
 def _curve(name: str, records: Sequence[PointRecord], items: Mapping[str, Rows], metric: str) -> Curve:
     """One metric of a curve's points, with the values of the test items where it has any."""
     kind: Kind = "accuracy" if metric in ("eval/accuracy", *ERROR_CLASSES) else "loss"
+    for record in records:
+        if metric not in record.metrics:
+            measured = ", ".join(sorted(name for name in record.metrics if name.startswith("eval/")))
+            raise FathomError(f"metrics: {metric} was not measured in run {record.run_id}; it has {measured}")
     measurements = [
         Measurement(r.n_examples, r.seed, r.metrics[metric], _per_item(items[r.run_id], metric)) for r in records
     ]

@@ -88,10 +88,13 @@ SECTIONS = {
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(tmp_path, migrated):
     """toy(n_examples=3, recipe={"lr": 1.0}, …): the toy configuration with some of it changed."""
 
     def configure(root=tmp_path / "mlruns", benchmark=None, **changes):
+        if not root.exists():
+            root.mkdir(parents=True)
+            (root / "mlflow.db").write_bytes(migrated.read_bytes())
         sections = {**SECTIONS, "benchmark": benchmark or Echo()}
         sections["tracking"] = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0}
         for key, value in changes.items():

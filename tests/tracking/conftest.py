@@ -1,11 +1,9 @@
 """Stores on real SQLite. Making the tables takes seconds, so one migrated database is made and copied."""
 
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,6 @@ import pytest
 from src.tracking.store import Store, open_store
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables and no study."""
-    root = tmp_path_factory.mktemp("template")
-    open_store(None, root)
-    copy = root / "copy.db"
-    with closing(sqlite3.connect(root / "mlflow.db")) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
 
 
 @pytest.fixture

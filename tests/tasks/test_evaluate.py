@@ -1,0 +1,61 @@
+"""Evaluating a base, and the weights that a finetuning run kept."""
+
+import pytest
+
+from src.config import EvalConfig
+from src.errors import FathomError
+from src.tasks.evaluate import evaluate
+from src.tasks.finetune import finetune
+from src.tracking.query import points
+from src.tracking.store import open_store
+
+
+def evaluation(config, **changes):
+    sections = {
+        name: getattr(config, name)
+        for name in ("study", "model", "benchmark", "trainer", "generation", "tracking", "log_level")
+    }
+    return EvalConfig(**(sections | {"run_id": None} | changes))
+
+
+def evaluated(config):
+    store = open_store(None, config.tracking.root)
+    experiment = store.client.get_experiment_by_name(config.study).experiment_id
+    return store.client.search_runs([experiment], filter_string="tags.`fathom.kind` = 'evaluate'")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"name": "full"},
+        {"name": "lora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
+    ],
+    ids=["full", "lora"],
+)
+def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
+    config = toy(method=method, recipe={"lr": 1e-2})
+    finetune(config)
+    (record,) = points(open_store(None, config.tracking.root), "toy")
+    evaluate(evaluation(config, run_id=record.run_id))
+    evaluate(evaluation(config, run_id=record.run_id))
+    (run,) = evaluated(config)
+    for metric in ("eval/accuracy", "eval/nll", "eval/format_error_rate"):
+        assert run.data.metrics[metric] == record.metrics[metric]
+
+
+def test_a_base_evaluates_like_the_point_without_examples(toy):
+    config = toy(n_examples=0)
+    finetune(config)
+    evaluate(evaluation(config))
+    (record,) = points(open_store(None, config.tracking.root), "toy")
+    (run,) = evaluated(config)
+    assert run.data.metrics["eval/nll"] == record.metrics["eval/nll"]
+
+
+def test_another_model_than_the_runs_is_refused(toy):
+    config = toy()
+    finetune(config)
+    (record,) = points(open_store(None, config.tracking.root), "toy")
+    other = toy(model={"family": "mistral", "name": "tiny_mistral"})
+    with pytest.raises(FathomError, match="finetuned tiny_llama3-s, not tiny_mistral-s"):
+        evaluate(evaluation(other, run_id=record.run_id))
