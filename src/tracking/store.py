@@ -29,6 +29,8 @@ from src.tracking.secrets import redact
 
 SQLITE = "sqlite:///"
 PROBE_SECONDS = 5
+# The UI then opens a study as training runs instead of guessing.
+TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Store:
         found = self.client.get_experiment_by_name(study)
         if found is None:
             try:
-                return str(self.client.create_experiment(study, artifact_location=self._artifacts()))
+                return str(self.client.create_experiment(study, artifact_location=self._artifacts(), tags=TRAINING))
             except MlflowException:
                 found = self.client.get_experiment_by_name(study)
                 if found is None:
