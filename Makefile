@@ -13,10 +13,10 @@ demo: $(READY)
 	@echo
 	@echo "Next: make ui                                                    compare the runs in MLflow"
 	@echo "      $(BIN)/python src/train.py -m experiment=demo seed=2       one more seed; the rest is not run again"
-	@echo "      $(BIN)/python src/train.py -m model=llama3_8b trainer=gpu recipe=paper benchmark=gsm8k n_examples=10,100,1000"
+	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

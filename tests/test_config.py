@@ -61,6 +61,17 @@ def test_every_recipe_and_trainer_composes(recipe, trainer):
     assert (config.recipe.name, config.trainer.name) == (recipe, trainer)
 
 
+@pytest.mark.parametrize(
+    ("model", "recipe", "trainer"),
+    [("llama3_8b", "paper", "gpu"), ("llama3_70b", "paper_70b", "fsdp"), ("tiny_mistral", "tiny", "cpu")],
+)
+def test_a_model_brings_its_recipe_and_trainer_unless_told_otherwise(model, recipe, trainer):
+    own = check(composed(f"model={model}"), TrainConfig)
+    assert (own.recipe.name, own.trainer.name) == (recipe, trainer)
+    told = check(composed(f"model={model}", "recipe=fixed_batch", "trainer=ddp"), TrainConfig)
+    assert (told.recipe.name, told.trainer.name) == ("fixed_batch", "ddp")
+
+
 def test_the_papers_batch_size_follows_n():
     recipe = check(composed("recipe=paper"), TrainConfig).recipe
     assert [recipe.batch_size_for(n) for n in (10, 100, 101, 1000, 1001, 10_000)] == [2, 2, 8, 8, 16, 16]

@@ -3,34 +3,27 @@
 import os
 from pathlib import Path
 
+from huggingface_hub import HfApi, constants, get_session, snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
 from src.errors import FathomError
 
 WANTED = ["*.json", "*.safetensors", "tokenizer*", "*.model"]
 PROBE_SECONDS = 5.0
 
 
-def locate(path: str, revision: str | None) -> Path:
-    """The directory that holds the model's config, weights and tokenizer.
+def require_access(path: str, revision: str | None) -> None:
+    """Raise a FathomError unless the model at `path` (a local directory or a hub id) is here or can be downloaded.
 
-    `path` is a local directory or a hub id. What the cache holds is used without asking the network. Raises a
-    FathomError that says what would help: login and licence, a local directory, or a network.
+    The sentence says what would help: licence and login, a network, or a local directory. Downloads nothing.
     """
-    local = Path(path).expanduser()
-    if (local / "config.json").is_file():
-        return local.resolve()
-
-    from huggingface_hub import constants, get_session, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass
+    if _here(path, revision) is not None:
+        return
     remedy = (
         f"Accept the licence at {constants.ENDPOINT}/{path}, then `hf auth login` or set HF_TOKEN; "
         "or point model.path at a local directory that holds the model (config.json, *.safetensors, tokenizer files)"
     )
-    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "True"):
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         raise FathomError(f"model {path} is not in the local cache and HF_HUB_OFFLINE is set. {remedy}.")
     try:
         # Without this probe the libraries retry for most of a minute before they give up.
@@ -41,10 +34,26 @@ def locate(path: str, revision: str | None) -> Path:
             f"Get a network connection. {remedy}."
         ) from error
     try:
-        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED))
+        HfApi().auth_check(path)
     except GatedRepoError as error:
         raise FathomError(f"model {path} is gated and this machine has no access to it. {remedy}.") from error
     except RepositoryNotFoundError as error:
         raise FathomError(f"model {path} is not on the hub, or is private. {remedy}.") from error
     except HfHubHTTPError as error:
-        raise FathomError(f"model {path} could not be downloaded: {error}. {remedy}.") from error
+        raise FathomError(f"model {path}: the hub answers {error}. {remedy}.") from error
+
+
+def locate(path: str, revision: str | None) -> Path:
+    """The directory that holds the model's config, weights and tokenizer; downloaded where it is not here yet."""
+    require_access(path, revision)
+    return _here(path, revision) or Path(snapshot_download(path, revision=revision, allow_patterns=WANTED))
+
+
+def _here(path: str, revision: str | None) -> Path | None:
+    local = Path(path).expanduser()
+    if (local / "config.json").is_file():
+        return local.resolve()
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None

@@ -6,8 +6,9 @@ from typing import Any
 
 from src.benchmarks.base import Benchmark, Example
 from src.benchmarks.digest import examples_digest
-from src.config import TrainConfig
+from src.config import HubModel, TrainConfig
 from src.errors import FathomError
+from src.models.hub import require_access
 from src.modules.trainer import resolve_precision
 from src.tasks.bases import Base, find_base
 from src.tasks.science import code_of
@@ -72,6 +73,8 @@ def identify(config: TrainConfig) -> Point:
             f"n_examples: {config.n_examples} were asked for, "
             f"but the pool of {benchmark.name} holds {len(pool)} examples"
         )
+    if isinstance(config.model, HubModel) and config.model.init == "pretrained":
+        require_access(config.model.path, config.model.revision)  # before anything is computed or downloaded
     trainer = config.trainer.model_dump(exclude=COSMETIC_TRAINER) | {"precision": resolve_precision(config.trainer)}
     base = find_base(config.model, config.trainer, config.tracking)
     code = code_of(
