@@ -21,8 +21,9 @@ from src.tasks.curves import curves_of
 from src.tasks.point import Point, identify
 from src.tasks.sweep_job import SweepJob
 from src.tracking.identity import digest
+from src.tracking.query import PointRecord
 from src.tracking.query import points as complete_points
-from src.tracking.store import Store, open_store
+from src.tracking.store import open_store
 from src.tracking.sweeps import Sweep, open_sweep
 
 ENTRY_POINT = Path(__file__).parents[1] / "train.py"
@@ -52,16 +53,30 @@ class Running:
     since: float
 
 
+Points = dict[str, tuple[Job, Point]]  # by run key
+
+
 def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     """Run each job's point unless it is complete, `n_jobs` at a time; True when all are complete at the end.
 
-    A failed point does not keep the others from running. A point that several jobs share is run once.
+    A failed point does not keep the others from running. A point that several jobs share is run once. Jobs of several
+    studies (two benchmarks, say) are run study by study, each with a parent run of its own.
     """
-    config = jobs[0].config
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
     points = {(point := identify(job.config)).key: (job, point) for job in jobs}
-    name = _name(points)
+    studies = dict.fromkeys(point.config.study for _, point in points.values())
+    # A list, so that a failure in one study does not keep the next from running.
+    complete = [
+        _sweep_study({key: pair for key, pair in points.items() if pair[1].config.study == study}, n_jobs)
+        for study in studies
+    ]
+    return all(complete)
+
+
+def _sweep_study(points: Points, n_jobs: int | None) -> bool:
+    config = next(iter(points.values()))[1].config
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    name = _name(points)
     parent = open_sweep(store, config.study, digest(sorted(points)), name)
     status = "KILLED"  # what remains if the following is interrupted
     try:
@@ -69,7 +84,7 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
         left = [pair for key, pair in points.items() if key not in done]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
         failed = _run(left, parent, n_jobs or _processes(config))
-        _curves(points, store, parent)
+        _curves([record for record in complete_points(store, config.study) if record.key in points], parent)
         status = "FAILED" if failed else "FINISHED"
     finally:
         parent.close(status)
@@ -130,10 +145,9 @@ def _processes(config: TrainConfig) -> int:
     return max(1, min(MOST_PROCESSES, cores // (config.trainer.threads or cores)))
 
 
-def _curves(points: dict[str, tuple[Job, Point]], store: Store, parent: Sweep) -> None:
+def _curves(records: Sequence[PointRecord], parent: Sweep) -> None:
     """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
-    study = next(iter(points.values()))[1].config.study
-    measured, _ = curves_of([record for record in complete_points(store, study) if record.key in points])
+    measured, _ = curves_of(records)
     for curve, records in measured.items():
         table = Table(title=curve)
         for heading in ("n", *CURVE_METRICS):
@@ -155,7 +169,7 @@ def _curve_name(point: Point) -> str:
     return f"{c.model.label} {c.benchmark.name} {c.method.name} {c.recipe.name}"
 
 
-def _name(points: dict[str, tuple[Job, Point]]) -> str:
+def _name(points: Points) -> str:
     curves = sorted({_curve_name(point) for _, point in points.values()})
     sizes = sorted({point.config.n_examples for _, point in points.values()})
     seeds = {point.config.seed for _, point in points.values()}

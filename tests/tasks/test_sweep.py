@@ -90,6 +90,17 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
 
 
 @pytest.mark.slow
+def test_a_sweep_over_studies_has_a_parent_in_each(tmp_path):
+    root = tmp_path / "mlruns"
+    result = run(root, "study=s,t", "n_examples=0,4", "recipe.steps=2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    store = open_store(None, root)
+    assert [len(points(store, study)) for study in ("s", "t")] == [2, 2]
+    (parent,) = runs_of_kind(root, "sweep")
+    assert {r.data.tags["mlflow.parentRunId"] for r in runs_of_kind(root, "finetune")} == {parent.info.run_id}
+
+
+@pytest.mark.slow
 def test_a_failed_point_leaves_the_others_and_is_told_at_the_end(tmp_path):
     root = tmp_path / "mlruns"
     result = run(root, "n_examples=4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2")
