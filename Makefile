@@ -32,5 +32,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch --editable '.[dev]'
 	touch $(READY)
 
+bench: $(READY)
+	$(BIN)/python bench/training_step.py
+	$(BIN)/python bench/generation.py
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
