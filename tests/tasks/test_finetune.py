@@ -2,6 +2,7 @@
 
 import pytest
 
+from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 from src.modules.causal_lm import TrainingDiverged
 from src.tasks.finetune import finetune
@@ -200,3 +201,15 @@ def test_the_first_step_can_be_looked_at(toy, capsys):
     assert "Question: say" in shown
     assert "<|eos|>" in shown
     assert "answer tokens in this step" in shown
+
+
+def test_a_changed_byte_in_a_data_file_changes_the_key(toy, tmp_path):
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / name).write_text(f'{{"question": "one and one ({name})?", "answer": "#### 2"}}\n')
+    benchmark = Gsm8k(name="gsm8k", max_new_tokens=8, path=tmp_path)
+    before = identify(toy(benchmark=benchmark, n_examples=1)).key
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b" ")
+        after = identify(toy(benchmark=benchmark, n_examples=1)).key
+        assert after != before
+        before = after
