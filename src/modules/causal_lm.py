@@ -59,7 +59,7 @@ class CausalLM(LightningModule):
         self.model = model
         self.optimisation = optimisation
         self.passes_per_step = passes_per_step
-        self.strict_loading = False  # checkpoints hold the trained weights only
+        self.strict_loading = False  # checkpoints leave frozen weights out
         self.log_every = max(1, optimisation.total_steps // 100)
         self._loss = torch.zeros(())
         self._grad_norm = torch.zeros(())
@@ -85,7 +85,7 @@ class CausalLM(LightningModule):
 
     def training_step(self, batch: Pass, batch_idx: int) -> Tensor:
         # Dropout must not depend on where a run was interrupted, nor repeat over ranks and passes.
-        torch.manual_seed((self.optimisation.seed << 40) + (batch_idx << 12) + self.global_rank)
+        torch.manual_seed(((self.optimisation.seed << 40) + (batch_idx << 12) + self.global_rank) % 2**63)
         nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets).sum()
         self._loss = self._loss.to(nll.device) + nll.detach() / batch.answer_tokens
         self._tokens += batch.tokens
@@ -138,8 +138,8 @@ class CausalLM(LightningModule):
         self._log({"val/loss": self._val_nll / self._val_tokens})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        trained = {name for name, p in self.named_parameters() if p.requires_grad}
-        checkpoint["state_dict"] = {name: p for name, p in checkpoint["state_dict"].items() if name in trained}
+        frozen = {name for name, p in self.named_parameters() if not p.requires_grad}
+        checkpoint["state_dict"] = {name: p for name, p in checkpoint["state_dict"].items() if name not in frozen}
 
     def _log(self, metrics: dict[str, float]) -> None:
         if self.logger is not None and self.trainer.is_global_zero:
