@@ -74,16 +74,20 @@ class Curve:
     def standard_errors(self) -> np.ndarray | None:
         """Standard error of each mean, shape (sizes,), or None where nothing tells the noise.
 
-        With several seeds, the between-seed variance pooled over the sizes (one or two seeds alone would give a wild
-        one) divided by the seeds at each size. With one seed throughout, the spread over test items.
+        With several seeds, the between-seed variance pooled over the sizes above 0 (one or two seeds alone would give
+        a wild one) divided by the seeds at each size; of losses, the variance relative to the mean is pooled, since
+        they fall over orders of magnitude. The base (n = 0) is not trained: no seed moves it, only the choice of test
+        items. With one seed throughout, the spread over test items tells all.
         """
-        freedom = int((self.seeds - 1).sum())
-        if freedom:
-            pooled = sum(float(((v - v.mean()) ** 2).sum()) for v in self.values) / freedom
-            return np.sqrt(pooled / self.seeds)
-        if self.has_items:
-            return np.array([np.mean([_item_error(p) for p in self.at(n)]) for n in self.sizes])
-        return None
+        trained = self.sizes > 0
+        over_items = np.array([np.mean([_item_error(p) for p in self.at(n)]) for n in self.sizes])
+        freedom = int((self.seeds - 1)[trained].sum())
+        if not freedom:
+            return over_items if self.has_items else None
+        scale = self.means if self.kind == "loss" else np.ones(len(self.sizes))
+        spread = [float((((v - v.mean()) / s) ** 2).sum()) for v, s in zip(self.values, scale, strict=True)]
+        pooled = float(np.array(spread)[trained].sum()) / freedom
+        return np.where(trained, scale * np.sqrt(pooled / self.seeds), over_items)
 
     @cached_property
     def has_items(self) -> bool:
@@ -111,5 +115,6 @@ def _check(point: Measurement, kind: Kind, where: str) -> None:
 
 
 def _item_error(point: Measurement) -> float:
-    assert point.items is not None
-    return float(point.items.std(ddof=1) / math.sqrt(len(point.items))) if len(point.items) > 1 else 0.0
+    if point.items is None or len(point.items) < 2:
+        return 0.0
+    return float(point.items.std(ddof=1) / math.sqrt(len(point.items)))

@@ -134,6 +134,10 @@ def _draw_points(
             label=name,
             zorder=5,
         )
+    if curve.sizes[0] == 0 and y[0] <= 0:
+        # At the bottom edge, with an arrow's look: the base scores nothing, which a log axis cannot place.
+        axes.plot(left, 0.02, marker="v", color=colour, markersize=7, transform=axes.get_xaxis_transform(), zorder=5)
+        axes.annotate("0", (left, 0.05), xycoords=axes.get_xaxis_transform(), ha="center", color=colour, fontsize=9)
     if curve.sizes[0] == 0 and y[0] > 0:
         axes.axhline(y[0], color=colour, linewidth=1, linestyle=(0, (1, 2.5)), zorder=1)
         axes.errorbar(left, y[0], yerr=min(errors[0], 0.9 * y[0]), fmt=marker, color=colour, markersize=6, zorder=5)

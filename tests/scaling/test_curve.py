@@ -10,8 +10,14 @@ def test_means_and_pooled_standard_errors() -> None:
     curve = Curve("c", "m", "accuracy", points)
     assert curve.sizes.tolist() == [0, 10, 100]
     assert curve.means == pytest.approx([0, 0.2, 0.5])
-    # Pooled variance 0.02 (one degree of freedom), over one, two and one seeds.
-    assert curve.standard_errors == pytest.approx(np.sqrt([0.02, 0.01, 0.02]))
+    # Pooled variance 0.02 (one degree of freedom), over two and one seeds; no seed moves the base.
+    assert curve.standard_errors == pytest.approx(np.sqrt([0, 0.01, 0.02]))
+
+
+def test_the_noise_of_losses_is_relative_to_them() -> None:
+    points = (Measurement(10, 0, 4.0), Measurement(10, 1, 6.0), Measurement(1000, 0, 0.4), Measurement(1000, 1, 0.6))
+    errors = Curve("c", "m", "loss", points).standard_errors
+    assert errors == pytest.approx([5 * 0.2, 0.5 * 0.2])
 
 
 def test_single_seed_takes_its_noise_from_the_items() -> None:
