@@ -10,6 +10,7 @@ from src.models.hub import locate
 from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
 from src.models.tiny import Family, tiny_config, tiny_tokenizer
 from src.tasks.pretrain import pretrain
+from src.tasks.science import code_of
 from src.tracking.identity import digest, file_digest
 
 # Random bases borrow the tokenizer of this family: it can encode any text.
@@ -40,7 +41,9 @@ class Base:
 def find_base(model: schema.TinyModel | schema.HubModel, trainer: schema.Trainer, tracking: schema.Tracking) -> Base:
     """The base that a model section describes; a tiny base that is missing is pretrained first."""
     if model.init == "random":
-        return Base(model, None, digest(["random", model.model_dump(exclude={"name"})]))
+        # Weights that are drawn are known by what draws them.
+        drawn_by = code_of("src.models.load", "src.models.tiny")
+        return Base(model, None, digest(["random", model.model_dump(exclude={"name"}), drawn_by]))
     if isinstance(model, schema.TinyModel):
         directory = pretrain(
             schema.PretrainConfig(model=model, trainer=trainer, tracking=tracking, log_level="warning")
