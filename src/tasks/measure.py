@@ -18,6 +18,7 @@ from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
 from src.generation.nll import answer_nll
 from src.models.prompt import PromptFormat
+from src.modules.trainer import resolve_precision
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def measure(
 
     eval/nll is in nats a token: the loss summed over all answer tokens of the test set, divided by their number.
     """
-    model.to(device)  # type: ignore[arg-type]
+    # Half the memory and several times the speed where training computed in bfloat16 too.
+    dtype = torch.bfloat16 if resolve_precision(config.trainer).startswith("bf16") else torch.float32
+    model.to(device, dtype)  # type: ignore[arg-type,call-arg]
     model.eval()
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     encoded = [prompts.encode(example.prompt, example.answer) for example in test]

@@ -213,3 +213,14 @@ def test_a_changed_byte_in_a_data_file_changes_the_key(toy, tmp_path):
         after = identify(toy(benchmark=benchmark, n_examples=1)).key
         assert after != before
         before = after
+
+
+def test_bfloat16_trains_and_evaluates_in_it(toy):
+    record, _ = run(
+        toy(n_examples=40, trainer={"precision": "bf16-mixed"}, recipe={"steps": 40, "epochs": None, "lr": 3e-3})
+    )
+    untrained, _ = run(toy(n_examples=0, trainer={"precision": "bf16-mixed"}))
+    exact, _ = run(toy(n_examples=0))
+    assert record.metrics["eval/nll"] < 0.7 * untrained.metrics["eval/nll"]
+    assert untrained.metrics["eval/nll"] == pytest.approx(exact.metrics["eval/nll"], rel=0.01)
+    assert untrained.metrics["eval/nll"] != exact.metrics["eval/nll"]
