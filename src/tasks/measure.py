@@ -46,7 +46,7 @@ def measure(
     """
     # Half the memory and several times the speed where training computed in bfloat16 too.
     dtype = torch.bfloat16 if resolve_precision(config.trainer).startswith("bf16") else torch.float32
-    model.to(device, dtype)  # type: ignore[arg-type,call-arg]
+    model.to(device, dtype)  # type: ignore[arg-type]
     model.eval()
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     encoded = [prompts.encode(example.prompt, example.answer) for example in test]
