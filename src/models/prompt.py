@@ -33,10 +33,6 @@ class PromptFormat:
         self.chat = bool(tokenizer.chat_template)
 
     @property
-    def name(self) -> str:
-        return "chat template" if self.chat else "plain"
-
-    @property
     def stop_ids(self) -> set[int]:
         """Token ids that end an answer."""
         if self.chat:

@@ -78,6 +78,7 @@ def _sweep_study(points: Points, n_jobs: int | None) -> bool:
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     name = _name(points)
     parent = open_sweep(store, config.study, digest(sorted(points)), name)
+    parent.log_dict({key: job.overrides for key, (job, _) in points.items()}, "points.json")
     status = "KILLED"  # what remains if the following is interrupted
     try:
         done = {record.key for record in complete_points(store, config.study)}

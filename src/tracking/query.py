@@ -72,16 +72,6 @@ def studies(store: Store) -> list[str]:
     return sorted(name for _, name in _experiments(store))
 
 
-def find_complete(store: Store, key: str, kind: str) -> str | None:
-    """The id of a complete run of `key` in any study, or None."""
-    experiments = [identifier for identifier, _ in _experiments(store)]
-    if not experiments:
-        return None
-    wanted = f"tags.`{tag.KEY}` = '{key}' and tags.`{tag.KIND}` = '{kind}' and tags.`{tag.COMPLETE}` = 'true'"
-    found = store.client.search_runs(experiments, filter_string=wanted, max_results=1)
-    return found[0].info.run_id if found else None
-
-
 def download(store: Store, run_id: str, artifact: str, to: Path) -> None:
     """Copy an artifact (a file or a directory) of a run to the path `to`, which is there only once it is whole."""
     to.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ from src.tracking.spool import BATCH, Spool
 from src.tracking.store import Store
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 # MLflow's limits.
 PARAMS_PER_REQUEST = 100
@@ -95,10 +95,6 @@ class Run:
     def log_artifacts(self, directory: Path, to: str | None = None) -> None:
         """Everything in a directory, below the artifact path `to`."""
         self._store.client.log_artifacts(self.id, str(directory), to)
-
-    def log_figure(self, figure: "Figure", path: str) -> None:
-        """A figure as the artifact `path`, whose ending gives the format."""
-        self._store.client.log_figure(self.id, figure, path)
 
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
         """A mapping as the artifact `path` (.json or .yaml)."""

@@ -7,7 +7,7 @@ import pytest
 
 from src.errors import FathomError
 from src.tracking import tags as tag
-from src.tracking.query import _rows_from_api, _rows_from_database, find_complete, points, predictions, studies
+from src.tracking.query import _rows_from_api, _rows_from_database, points, predictions, studies
 from src.tracking.runs import claim
 from src.tracking.store import Store
 
@@ -132,15 +132,6 @@ def test_point_without_its_place_is_named(store: Store) -> None:
         run.complete()
     with pytest.raises(FathomError, match=rf"run {run.id} .* param 'benchmark'"):
         points(store, "s")
-
-
-def test_find_complete_looks_in_every_study(store: Store) -> None:
-    assert find_complete(store, "a", "finetune") is None
-    run_id = point(store, "a", 10)
-    store.client.create_run(store.experiment("t"), tags={tag.KIND: "finetune", tag.KEY: "b"})
-    assert find_complete(store, "a", "finetune") == run_id
-    assert find_complete(store, "a", "pretrain") is None
-    assert find_complete(store, "b", "finetune") is None
 
 
 def test_predictions_come_back_as_they_went_in(store: Store) -> None:
