@@ -6,8 +6,11 @@ torch, MLflow or the model: text in, text out.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,12 +26,15 @@ class Example:
     """One question and its reference answer.
 
     `prompt` is what the model is shown, without any chat markup; `answer` is the text it should produce, worked steps
-    included; `gold` is the final answer that scoring compares with.
+    included, and empty for a test item that has no reference; `gold` is the final answer that scoring compares with;
+    `hidden` is whatever else the scorer needs, as text that the model never sees: unit tests, the arguments of an
+    instruction, further accepted answers.
     """
 
     prompt: str
     answer: str
     gold: str
+    hidden: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,16 @@ class Verdict:
     """What scoring one completion gave.
 
     `score` lies in [0, 1]; `extracted` is the answer found in the completion (None where there is none); `error` is
-    None for a right answer, `format` where no answer could be extracted, `reasoning` where one could but is wrong.
+    None for a right answer, `format` where no answer could be extracted, `reasoning` where one could but is wrong;
+    `detail` names the error more finely where a benchmark can (`syntax`, `timeout`, …). `parts` are further scores by
+    name: each is averaged over all its values in the test set, so that an item may bring several or none.
     """
 
     score: float
     extracted: str | None
-    error: str | None
+    error: Literal["format", "reasoning"] | None
+    detail: str | None = None
+    parts: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 class Benchmark(BaseModel, ABC):
@@ -72,3 +82,21 @@ class Benchmark(BaseModel, ABC):
     @abstractmethod
     def score(self, example: Example, completion: str) -> Verdict:
         """Judge one completion (the text after the prompt, up to the end-of-answer token)."""
+
+    def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+        """A verdict for each completion; to be overridden where many are judged at once, in parallel."""
+        return [self.score(example, text) for example, text in zip(examples, completions, strict=True)]
+
+    def chance(self) -> float:
+        """The accuracy of one answer given to every test item: the one whose gold is the pool's commonest.
+
+        Ties go to the alphabetically first.
+        """
+        pool = self.pool()
+        counts = Counter(example.gold for example in pool)
+        if not counts:
+            return 0.0
+        gold = min(counts, key=lambda g: (-counts[g], g))
+        guess = min(example.answer for example in pool if example.gold == gold)
+        test = self.test()[: self.test_limit]
+        return sum(verdict.score for verdict in self.score_all(test, [guess] * len(test))) / len(test)

@@ -8,9 +8,9 @@ from src.benchmarks.base import Example
 
 
 def examples_digest(examples: Iterable[Example]) -> str:
-    """SHA-256 (hex) over prompt, answer and gold of every example; the order counts."""
+    """SHA-256 (hex) over every field of every example; the order counts."""
     digest = hashlib.sha256()
     for example in examples:
         # JSON, so that no text can pass for the border between two fields or two examples.
-        digest.update(json.dumps([example.prompt, example.answer, example.gold]).encode())
+        digest.update(json.dumps([example.prompt, example.answer, example.gold, example.hidden]).encode())
     return digest.hexdigest()

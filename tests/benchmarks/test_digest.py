@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from src.benchmarks.base import Example
 from src.benchmarks.digest import examples_digest
 
-examples = st.builds(Example, prompt=st.text(), answer=st.text(), gold=st.text())
+examples = st.builds(Example, prompt=st.text(), answer=st.text(), gold=st.text(), hidden=st.text())
 
 
 @settings(deadline=None)
@@ -23,11 +23,12 @@ def test_every_field_every_border_and_the_order_count() -> None:
         [one],
         [replace(one, prompt="a", answer="bc"), two],
         [replace(one, gold="3"), two],
+        [replace(one, hidden="3"), two],
         [],
     ]
     assert len({examples_digest(variant) for variant in variants}) == len(variants)
 
 
 def test_the_digest_is_the_same_on_every_platform() -> None:
-    expected = "b196dc39488ae3e1a34a770bc46921e622cb9c28bc78951157c3e16312475e8f"
+    expected = "43caf7ddce7593072dc734858f0f84f2664fd4e7dd7d728fda5458610e041494"
     assert examples_digest([Example("What is 2 + 2 é?", "#### 4", "4")]) == expected
