@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from src.benchmarks.base import Benchmark
 from src.errors import FathomError
@@ -118,7 +127,14 @@ class Lora(Section):
     target_modules: list[str] = Field(min_length=1)
 
 
-Method = Annotated[Full | Lora, Field(discriminator="name")]
+class InContext(Section):
+    """No weight changes: the first of the n examples stand in front of every question, as many as fit."""
+
+    name: Literal["in_context"]
+    context_tokens: int | None = Field(gt=0, description="prompt and completion together; null: what the model takes")
+
+
+Method = Annotated[Full | Lora | InContext, Field(discriminator="name")]
 
 
 class BatchRule(Section):
@@ -188,11 +204,31 @@ class Trainer(Section):
     progress_bar: bool
 
 
-class Generation(Section):
-    """How completions are generated: greedily, in batches of so many tokens of cache."""
+class Greedy(Section):
+    """The likeliest token each time: one completion of every test item, in batches of so many tokens of cache."""
 
     name: Literal["greedy", "hf"]
     batch_tokens: int = Field(gt=0)
+
+
+class Sampled(Section):
+    """Several completions of every test item, drawn at a temperature: pass@k beside the mean score."""
+
+    name: Literal["sampled"]
+    batch_tokens: int = Field(gt=0)
+    samples: int = Field(gt=1)
+    temperature: float = Field(gt=0)
+    pass_at: list[int] = Field(min_length=1, description="the k of pass@k, each at most `samples`")
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> "Sampled":
+        if not all(0 < k <= self.samples for k in self.pass_at):
+            raise ValueError(f"pass_at {self.pass_at} needs every k between 1 and samples ({self.samples})")
+        return self
+
+
+Generation = Annotated[Greedy | Sampled, Field(discriminator="name")]
 
 
 class Tracking(Section):
@@ -205,68 +241,6 @@ class Tracking(Section):
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
-
-
-class TrainConfig(Section):
-    """`src/train.py`: one point."""
-
-    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
-    n_examples: int = Field(ge=0)
-    seed: int = Field(ge=0)
-    model: Model
-    benchmark: SerializeAsAny[Benchmark]
-    method: Method
-    recipe: Recipe
-    trainer: Trainer
-    generation: Generation
-    tracking: Tracking
-    show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
-    log_level: Literal["debug", "info", "warning"]
-
-    @field_validator("benchmark", mode="before")
-    @classmethod
-    def _construct_benchmark(cls, section: Any) -> Any:
-        return construct_benchmark(section)
-
-
-class PretrainConfig(Section):
-    """`src/pretrain.py`: one tiny base."""
-
-    model: TinyModel
-    trainer: Trainer
-    tracking: Tracking
-    log_level: Literal["debug", "info", "warning"]
-
-
-class EvalConfig(Section):
-    """`src/eval.py`: a base, or the weights that a finetuning run kept, on a benchmark."""
-
-    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
-    run_id: str | None = Field(description="the MLflow run whose weights are evaluated; null: the base itself")
-    model: Model
-    benchmark: SerializeAsAny[Benchmark]
-    trainer: Trainer
-    generation: Generation
-    tracking: Tracking
-    log_level: Literal["debug", "info", "warning"]
-
-    @field_validator("benchmark", mode="before")
-    @classmethod
-    def _construct_benchmark(cls, section: Any) -> Any:
-        return construct_benchmark(section)
-
-
-class AnalyzeConfig(Section):
-    """`src/analyze.py`: the laws of one study."""
-
-    study: str = Field(min_length=1)
-    metrics: list[str] = Field(min_length=1)
-    replicates: int = Field(gt=0, description="bootstrap replicates")
-    confidence: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
-    out: Path = Field(description="directory for the figures and the table")
-    tracking: Tracking
-    log_level: Literal["debug", "info", "warning"]
 
 
 def construct_benchmark(section: Any) -> Any:
@@ -290,6 +264,79 @@ def construct_benchmark(section: Any) -> Any:
         raise FathomError("\n".join(f"benchmark.{_sentence(problem)}" for problem in error.errors())) from error
 
 
+AnyBenchmark = Annotated[SerializeAsAny[Benchmark], BeforeValidator(construct_benchmark)]
+# How code that a model wrote is kept in; the benchmarks that run code take it over (`sandbox: ${sandbox}`).
+Sandbox = Literal["bubblewrap", "limits_only"]
+
+
+class First(Section):
+    """Finetuning that comes before the point's own: n examples of another benchmark's pool, with the same recipe."""
+
+    benchmark: AnyBenchmark
+    n_examples: int = Field(ge=0, description="0: none")
+
+
+class TrainConfig(Section):
+    """`src/train.py`: one point."""
+
+    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
+    n_examples: int = Field(ge=0)
+    seed: int = Field(ge=0)
+    model: Model
+    benchmark: AnyBenchmark
+    train_on: AnyBenchmark | None = Field(
+        default=None, description="draw examples from its pool; null: the benchmark's"
+    )
+    first: First | None = Field(default=None, description="finetune the base on this before")
+    also: dict[str, AnyBenchmark] = Field(default={}, description="evaluate on these too, once trained")
+    method: Method
+    recipe: Recipe
+    trainer: Trainer
+    generation: Generation
+    tracking: Tracking
+    sandbox: Sandbox = "bubblewrap"
+    show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
+    log_level: Literal["debug", "info", "warning"]
+
+
+class PretrainConfig(Section):
+    """`src/pretrain.py`: one tiny base."""
+
+    model: TinyModel
+    trainer: Trainer
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+class EvalConfig(Section):
+    """`src/eval.py`: a base, or the weights that a finetuning run kept, on a benchmark."""
+
+    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
+    run_id: str | None = Field(description="the MLflow run whose weights are evaluated; null: the base itself")
+    model: Model
+    benchmark: AnyBenchmark
+    trainer: Trainer
+    generation: Generation
+    tracking: Tracking
+    sandbox: Sandbox = "bubblewrap"
+    log_level: Literal["debug", "info", "warning"]
+
+
+class AnalyzeConfig(Section):
+    """`src/analyze.py`: the laws of one study."""
+
+    study: str = Field(min_length=1)
+    metrics: list[str] = Field(min_length=1)
+    replicates: int = Field(gt=0, description="bootstrap replicates")
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+    out: Path = Field(description="directory for the figures and the table")
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+# pydantic puts the chosen member of a union into an error's place; it is no key of the configuration.
+DISCRIMINATED = ("tiny", "hub", "full", "lora", "in_context", "greedy", "hf", "sampled")
 Command = TypeVar("Command", bound=BaseModel)
 
 
@@ -306,7 +353,7 @@ def check(config: DictConfig, command: type[Command]) -> Command:
 
 
 def _sentence(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("tiny", "hub", "full", "lora"))
+    key = ".".join(str(part) for part in problem["loc"] if part not in DISCRIMINATED)
     if problem["type"] == "extra_forbidden":
         return f"{key}: there is no such key"
     if problem["type"] == "missing":

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Engine(Protocol):
-    """Greedy completion of many prompts by one model."""
+    """Completion of many prompts by one model."""
 
     def generate(
         self,

@@ -48,7 +48,7 @@ class GreedyEngine:
 
         # Taken from the end, longest first: neighbours are alike, and what does not fit into memory fails at once.
         waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        batch = _Batch(self.model)
+        batch = _Batch(self.model, self.choose)
         while waiting or batch.items:
             live = [row for row, item in enumerate(batch.items) if not ended[item]]
             if len(live) > (1 - _ENDED_SHARE) * len(batch.items):
@@ -64,6 +64,10 @@ class GreedyEngine:
                 record(joining, batch.join(joining, [prompts[i] for i in joining]))
         return completions
 
+    def choose(self, logits: Tensor) -> Tensor:
+        """The next token (rows,) from the logits (rows, vocabulary)."""
+        return logits.argmax(dim=-1)
+
 
 class _Batch:
     """Sequences that are decoded together, one a row, padded on the left.
@@ -72,8 +76,9 @@ class _Batch:
     token, which is not in the cache yet.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, choose: Callable[[Tensor], Tensor]) -> None:
         self.model = model
+        self.choose = choose
         self.items: list[int] = []
         self.starts = self.tokens = torch.empty(0, dtype=torch.long, device=model.device)
         self.cache = RowCache()
@@ -110,7 +115,7 @@ class _Batch:
         return tokens
 
     def _next_tokens(self, input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
-        """The greedy next token (rows,) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
+        """The next token (rows,) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
         before = cache.get_seq_length()
         columns = torch.arange(before + input_ids.shape[1], device=input_ids.device)
         output = self.model(
@@ -121,4 +126,4 @@ class _Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        return output.logits[:, -1].argmax(dim=-1)
+        return self.choose(output.logits[:, -1])

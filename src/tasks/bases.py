@@ -25,17 +25,33 @@ class Base:
     directory: Path | None
     digest: str
 
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens the base can look at: for a tiny one, as many as it was pretrained on."""
+        model = self.model
+        if isinstance(model, schema.TinyModel):
+            return model.pretraining.sequence_length
+        return model.architecture.max_position_embeddings
+
     def load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        return self._load_model(), self.tokenizer()
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         model = self.model
         if self.directory is not None:
-            if isinstance(model, schema.TinyModel):
-                return load_model(self.directory), load_tokenizer(self.directory)
-            loaded = load_model(self.directory, model.dtype, model.attn_implementation, model.trust_remote_code)
-            return loaded, load_tokenizer(self.directory, model.trust_remote_code)
+            trusted = isinstance(model, schema.HubModel) and model.trust_remote_code
+            return load_tokenizer(self.directory, trusted)
+        return tiny_tokenizer(model.family if isinstance(model, schema.TinyModel) else BORROWED_TOKENIZER)
+
+    def _load_model(self) -> PreTrainedModel:
+        model = self.model
         if isinstance(model, schema.TinyModel):
-            return fresh_model(tiny_config(model.family, model.size), seed=0), tiny_tokenizer(model.family)
-        tokenizer = tiny_tokenizer(BORROWED_TOKENIZER)
-        return fresh_model(hub_architecture(model.architecture, tokenizer), seed=0, dtype=model.dtype), tokenizer
+            if self.directory is not None:
+                return load_model(self.directory)
+            return fresh_model(tiny_config(model.family, model.size), seed=0)
+        if self.directory is not None:
+            return load_model(self.directory, model.dtype, model.attn_implementation, model.trust_remote_code)
+        return fresh_model(hub_architecture(model.architecture, self.tokenizer()), seed=0, dtype=model.dtype)
 
 
 def find_base(model: schema.TinyModel | schema.HubModel, trainer: schema.Trainer, tracking: schema.Tracking) -> Base:

@@ -2,13 +2,13 @@
 
 import logging
 
-from src.benchmarks.digest import examples_digest
 from src.config import EvalConfig
 from src.errors import FathomError
 from src.modules.trainer import prepare_torch, resolve_precision
 from src.tasks.bases import find_base
 from src.tasks.export import load_export
 from src.tasks.measure import measure
+from src.tasks.point import test_of
 from src.tasks.science import code_of
 from src.tracking.identity import file_digest, run_key
 from src.tracking.query import download
@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 def evaluate(config: EvalConfig) -> None:
     """Measure the weights on the benchmark, as an MLflow run of kind `evaluate`, unless that has been done."""
     benchmark = config.benchmark
-    test = benchmark.test()[: benchmark.test_limit]
-    test_digest = examples_digest(test)
+    test, test_digest = test_of(benchmark)
     base = find_base(config.model, config.trainer, config.tracking)
     device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
@@ -61,8 +60,8 @@ def evaluate(config: EvalConfig) -> None:
             log.info("%s: complete already, run %s", name, run.id)
             return
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
-        model, tokenizer = load_export(base, weights) if weights else base.load()
-        result = measure(model, tokenizer, test, config, device)
+        model, tokenizer = load_export(base.load, weights) if weights else base.load()
+        result = measure(model, tokenizer, benchmark, test, config, device)
         run.log_table("predictions", result.rows)
         run.complete(result.metrics)
     log.info("%s: %s, run %s", name, result, run.id)

@@ -1,5 +1,6 @@
 """The weights that a finetuning run leaves: safetensors (or a peft adapter) and the tokenizer, whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
 
@@ -9,7 +10,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from src.models.load import load_model, load_tokenizer
 from src.models.lora import merge_adapters
 from src.modules.causal_lm import CausalLM
-from src.tasks.bases import Base
 
 
 def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
@@ -28,9 +28,11 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
     unfinished.replace(directory)
 
 
-def load_export(base: Base, directory: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model that `export` wrote; adapters are merged into their base."""
+def load_export(
+    load_start: Callable[[], tuple[PreTrainedModel, PreTrainedTokenizerBase]], directory: Path
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model that `export` wrote; adapters are merged into what training started from."""
     if (directory / "adapter_config.json").exists():
-        model, tokenizer = base.load()
+        model, tokenizer = load_start()
         return merge_adapters(model, directory), tokenizer
     return load_model(directory), load_tokenizer(directory)

@@ -6,20 +6,22 @@ import time
 from pathlib import Path
 from shutil import rmtree
 
-from src.config import Lora, TrainConfig
+from src.benchmarks.contamination import contamination
+from src.config import InContext, Lora, TrainConfig
 from src.models.lora import add_adapters
 from src.models.prompt import PromptFormat
 from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.metric_logger import Sink
 from src.modules.trainer import fit, prepare_torch
 from src.tasks.disk import writing
-from src.tasks.draw import training_data
+from src.tasks.draw import Drawn, draw, shots_that_fit, training_data
 from src.tasks.export import export, load_export
+from src.tasks.first import Start, first_weights
 from src.tasks.measure import measure
 from src.tasks.point import Point, identify
 from src.tasks.show import show_first_step
 from src.tasks.sweep_job import SweepJob
-from src.tracking.runs import claim
+from src.tracking.runs import Run, claim
 from src.tracking.store import open_store
 
 log = logging.getLogger(__name__)
@@ -28,19 +30,27 @@ log = logging.getLogger(__name__)
 def finetune(config: TrainConfig) -> None:
     """Run the point that `config` describes, unless its result is there already."""
     point = identify(config)
-    device = prepare_torch(config.trainer)
-    work = config.tracking.root.resolve() / "work" / point.key  # what is needed only until the point is complete
     if config.show == "batch":
         show_first_step(point)
         return
-    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        # A further rank of data-parallel training: it trains along, the first one keeps the books.
-        train(point, work, sink=lambda metrics, step: None)
-        return
-
     job = SweepJob.of_this_process()
     job.check_unchanged(point.key)
+    run_point(point, job)
+
+
+def run_point(point: Point, job: SweepJob) -> str:
+    """The id of the point's run, which is complete; empty in a further rank, where nothing is recorded."""
+    config = point.config
+    device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    start = Start(point.base, first_weights(store, point, lambda first: run_point(first, job)))
+    work = config.tracking.root.resolve() / "work" / point.key  # what is needed only until the point is complete
+    prompts = PromptFormat(point.base.tokenizer(), config.model.plain_prompt)
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        # A further rank of data-parallel training: it trains along, the first one keeps the books.
+        train(point, start, draw(point, prompts), work, lambda *_: None)
+        return ""
+
     with claim(
         store,
         key=point.key,
@@ -53,37 +63,46 @@ def finetune(config: TrainConfig) -> None:
     ) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", point.name, run.id)
-            return
+            return run.id
         run.log_dict(config.model_dump(mode="json"), "config.json")
-        source = type(config.benchmark).__module__
-        run.log_dataset(f"{config.benchmark.name} pool", point.pool_digest, source, "training", len(point.pool))
-        run.log_dataset(f"{config.benchmark.name} test", point.test_digest, source, "evaluation", len(point.test))
+        _log_data(point, run)
 
-        if config.n_examples:
-            train(point, work, sink=run.log_metrics)
-            model, tokenizer = load_export(point.base, work / "export")
+        drawn = draw(point, prompts)
+        in_context = isinstance(config.method, InContext)
+        shots = shots_that_fit(point, drawn, prompts) if in_context else []
+        if config.n_examples and not in_context:
+            train(point, start, drawn, work, sink=run.log_metrics)
+            model, tokenizer = load_export(start.load, work / "export")
         else:
-            model, tokenizer = point.base.load()
-        result = measure(model, tokenizer, point.test, config, device)
-
+            model, tokenizer = start.load()
+        result = measure(model, tokenizer, config.benchmark, point.test, config, device, shots)
         run.log_table("predictions", result.rows)
-        if config.n_examples and config.tracking.save_model:
+        facts = result.metrics | contamination(drawn.examples, point.test) | {"n_examples": config.n_examples}
+        if in_context:
+            facts["eval/examples_in_context"] = len(shots)
+        for name, (benchmark, test) in point.also.items():
+            other = measure(model, tokenizer, benchmark, test, config, device, shots)
+            run.log_table(f"predictions_{name}", other.rows)
+            facts |= {f"also/{name}/{metric.removeprefix('eval/')}": x for metric, x in other.metrics.items()}
+
+        if (work / "export").exists() and config.tracking.save_model:
             run.log_artifacts(work / "export", "model")
-        run.complete(result.metrics | {"n_examples": config.n_examples})
+        run.complete(facts)
     rmtree(work, ignore_errors=True)
     log.info("%s: %s, run %s", point.name, result, run.id)
+    return run.id
 
 
-def train(point: Point, work: Path, sink: Sink) -> None:
-    """Finetune the point's base and leave the weights in `work`/export, unless an earlier try got that far.
+def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> None:
+    """Finetune from the start on what was drawn and leave the weights in `work`/export, unless a try got that far.
 
     An earlier try's newest checkpoint is gone on from. Metrics go to `sink(metrics, step)`.
     """
     if (work / "export").exists():
         return
     config, recipe = point.config, point.config.recipe
-    model, tokenizer = point.base.load()
-    data = training_data(point, PromptFormat(tokenizer, config.model.plain_prompt))
+    model, tokenizer = start.load()
+    data = training_data(point, drawn)
     if config.trainer.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     if isinstance(config.method, Lora):
@@ -117,3 +136,11 @@ def train(point: Point, work: Path, sink: Sink) -> None:
         }
         sink(facts, trainer.global_step)
         export(trainer, tokenizer, work / "export")
+
+
+def _log_data(point: Point, run: Run) -> None:
+    tested, trained_on = point.config.benchmark, point.trained_on
+    source = type(trained_on).__module__
+    run.log_dataset(f"{trained_on.name} pool", point.pool_digest, source, "training", len(point.pool))
+    source = type(tested).__module__
+    run.log_dataset(f"{tested.name} test", point.test_digest, source, "evaluation", len(point.test))

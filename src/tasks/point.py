@@ -18,23 +18,39 @@ from src.tracking.identity import digest, file_digest, run_key
 COSMETIC_TRAINER = {"name", "progress_bar", "checkpoint_every_steps", "precision"}
 
 
+Evaluated = tuple[Benchmark, list[Example]]
+
+
 @dataclass(frozen=True)
 class Point:
-    """`pool` is everything that examples can be drawn from, `test` everything that is evaluated."""
+    """`pool` is everything that examples can be drawn from, `test` everything that is evaluated.
+
+    `also` are the further benchmarks with their test sets; `first` is the point whose weights this one starts from.
+    """
 
     config: TrainConfig
     base: Base
+    first: "Point | None"
     pool: list[Example]
     test: list[Example]
+    also: dict[str, Evaluated]
     pool_digest: str
     test_digest: str
     code: str
     key: str
 
     @property
+    def trained_on(self) -> Benchmark:
+        return self.config.train_on or self.config.benchmark
+
+    @property
     def name(self) -> str:
         c = self.config
-        return f"{c.model.label} · {c.benchmark.name} · n={c.n_examples} · seed={c.seed}"
+        what = [c.model.label, c.benchmark.name]
+        what += [f"on {c.train_on.name}"] if c.train_on else []
+        what += [f"after {self.first.config.n_examples} {self.first.trained_on.name}"] if self.first else []
+        what += [c.method.name] if c.method.name != "full" else []
+        return " · ".join([*what, f"n={c.n_examples}", f"seed={c.seed}"])
 
     @property
     def params(self) -> dict[str, Any]:
@@ -54,6 +70,10 @@ class Point:
             "digest.data": digest([self.pool_digest, self.test_digest]),
             "digest.code": self.code,
         }
+        if c.train_on is not None:
+            params["train_on"] = c.train_on.name
+        if c.first is not None:
+            params["first"] = f"{c.first.n_examples} {c.first.benchmark.name}"
         for section in ("model", "benchmark", "method", "recipe", "trainer", "generation"):
             fields = getattr(c, section).model_dump(mode="json", exclude={"name", "pretraining", *COSMETIC_TRAINER})
             params |= {f"{section}.{key}": value for key, value in fields.items()}
@@ -66,22 +86,27 @@ def identify(config: TrainConfig) -> Point:
     The key digests everything that can change the point's result: the configuration without cosmetics, the data, the
     base's weights, and the code that trains and scores.
     """
-    benchmark = config.benchmark
-    pool, test, pool_digest, test_digest = _data_of(benchmark)
+    benchmark, trained_on = config.benchmark, config.train_on or config.benchmark
+    pool, pool_digest = _pool_of(trained_on)
+    test, test_digest = test_of(benchmark)
+    also = {name: (other, *test_of(other)) for name, other in config.also.items()}
     if config.n_examples > len(pool):
         raise FathomError(
             f"n_examples: {config.n_examples} were asked for, "
-            f"but the pool of {benchmark.name} holds {len(pool)} examples"
+            f"but the pool of {trained_on.name} holds {len(pool)} examples"
         )
     if isinstance(config.model, HubModel) and config.model.init == "pretrained":
         require_access(config.model.path, config.model.revision)  # before anything is computed or downloaded
     trainer = config.trainer.model_dump(exclude=COSMETIC_TRAINER) | {"precision": resolve_precision(config.trainer)}
     base = find_base(config.model, config.trainer, config.tracking)
+    first = identify(_first(config)) if config.first and config.first.n_examples else None
+    benchmarks = [benchmark, trained_on, *config.also.values()]
     code = code_of(
-        type(benchmark).__module__,
+        *(type(used).__module__ for used in benchmarks),
         f"src.generation.{config.generation.name}",
         "src.tasks.draw",
         "src.tasks.finetune",
+        "src.tasks.first",
         "src.tasks.measure",
     )
     key = run_key(
@@ -90,20 +115,57 @@ def identify(config: TrainConfig) -> Point:
         n_examples=config.n_examples,
         seed=config.seed,
         base=base.digest,
+        first=first.key if first else None,
         model=config.model.model_dump(exclude={"name", "path", "revision", "pretraining"}),
-        benchmark=benchmark.model_dump(mode="json", exclude={"path"}),
-        data=[pool_digest, test_digest, *[file_digest(path) for path in benchmark.data_files()]],
+        benchmark=_settings(benchmark),
+        train_on=_settings(trained_on),
+        also={name: _settings(other) for name, other in config.also.items()},
+        data=[
+            pool_digest,
+            test_digest,
+            *(also_digest for *_, also_digest in also.values()),
+            *(file_digest(path) for used in benchmarks for path in used.data_files()),
+        ],
         method=config.method.model_dump(),
         recipe=config.recipe.model_dump(exclude={"name"}),
         trainer=trainer,
         generation=config.generation.model_dump(),
         code=code,
     )
-    return Point(config, base, pool, test, pool_digest, test_digest, code, key)
+    tests = {name: (other, items) for name, (other, items, _) in also.items()}
+    return Point(config, base, first, pool, test, tests, pool_digest, test_digest, code, key)
+
+
+def _first(config: TrainConfig) -> TrainConfig:
+    """The point that `config.first` describes: a point of the same study whose weights are kept."""
+    assert config.first is not None
+    return config.model_copy(
+        update={
+            "benchmark": config.first.benchmark,
+            "n_examples": config.first.n_examples,
+            "train_on": None,
+            "first": None,
+            "also": {},
+            "tracking": config.tracking.model_copy(update={"save_model": True}),
+        }
+    )
+
+
+def _settings(benchmark: Benchmark) -> dict[str, Any]:
+    return benchmark.model_dump(mode="json", exclude={"path"})
+
+
+# Kept for the jobs of a sweep, which mostly share a benchmark.
 
 
 @cache
-def _data_of(benchmark: Benchmark) -> tuple[list[Example], list[Example], str, str]:
-    """Kept for the jobs of a sweep, which mostly share a benchmark."""
-    pool, test = benchmark.pool(), benchmark.test()[: benchmark.test_limit]
-    return pool, test, examples_digest(pool), examples_digest(test)
+def _pool_of(benchmark: Benchmark) -> tuple[list[Example], str]:
+    pool = benchmark.pool()
+    return pool, examples_digest(pool)
+
+
+@cache
+def test_of(benchmark: Benchmark) -> tuple[list[Example], str]:
+    """What is evaluated, and its digest."""
+    test = benchmark.test()[: benchmark.test_limit]
+    return test, examples_digest(test)

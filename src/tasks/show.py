@@ -5,7 +5,7 @@ from rich.text import Text
 
 from src.models.loss import IGNORE
 from src.models.prompt import PromptFormat
-from src.tasks.draw import training_data
+from src.tasks.draw import draw, training_data
 from src.tasks.point import Point
 
 
@@ -15,8 +15,8 @@ def show_first_step(point: Point) -> None:
     Grey tokens are prompt, green ones answer (counted in the loss), a red bar begins an example, dots are padding.
     """
     console = Console()
-    _, tokenizer = point.base.load()
-    data = training_data(point, PromptFormat(tokenizer, point.config.model.plain_prompt))
+    tokenizer = point.base.tokenizer()
+    data = training_data(point, draw(point, PromptFormat(tokenizer, point.config.model.plain_prompt)))
     passes = data.passes(0)
     for number, part in enumerate(passes, start=1):
         rows, width = part.input_ids.shape

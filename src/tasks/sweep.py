@@ -151,17 +151,18 @@ def _curves(records: Sequence[PointRecord], parent: Sweep) -> None:
     measured, _ = curves_of(records)
     for curve, records in measured.items():
         table = Table(title=curve)
-        for heading in ("n", *CURVE_METRICS):
-            table.add_column(heading.removeprefix("eval/"), justify="right")
         sizes = sorted({record.n_examples for record in records})
         means = {
             metric: [(n, fmean(r.metrics[metric] for r in records if r.n_examples == n)) for n in sizes]
             for metric in CURVE_METRICS
+            if all(metric in record.metrics for record in records)
         }
+        for heading in ("n", *means):
+            table.add_column(heading.removeprefix("eval/"), justify="right")
         for metric, values in means.items():
             parent.log_curve(f"curve/{metric}/{UNNAMEABLE.sub(':', curve)}", values)
         for row, n in enumerate(sizes):
-            table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in CURVE_METRICS))
+            table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in means))
         console.print(table)
 
 
