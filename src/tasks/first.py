@@ -10,7 +10,7 @@ from src.errors import FathomError
 from src.tasks.bases import Base
 from src.tasks.export import load_export
 from src.tasks.point import Point
-from src.tracking.ownership import complete_run, runs_of_key
+from src.tracking.ownership import complete_run, key_lock, runs_of_key
 from src.tracking.query import download
 from src.tracking.store import Store
 
@@ -42,6 +42,7 @@ def first_weights(store: Store, point: Point, run_point: Callable[[Point], str])
         )
     run_id = complete.info.run_id if complete else run_point(first)
     weights = store.root / "exports" / run_id
-    if not weights.exists():
-        download(store, run_id, "model", weights)
+    with key_lock(store, f"{first.key}.weights", f"the weights of {first.name}"):
+        if not weights.exists():
+            download(store, run_id, "model", weights)
     return weights

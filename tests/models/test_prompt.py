@@ -4,6 +4,7 @@ from transformers import PreTrainedTokenizerFast
 
 from src.errors import FathomError
 from src.models.prompt import PromptFormat
+from src.models.tiny import tiny_tokenizer
 
 CHAT = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
@@ -56,3 +57,27 @@ def test_a_template_whose_prompt_changes_with_the_answer_is_refused(tokenizer):
     tokenizer.chat_template = "{{ messages | length }}" + CHAT
     with pytest.raises(FathomError, match="chat template renders the prompt differently"):
         PromptFormat(tokenizer, "{prompt}").encode("a", "b")
+
+
+def test_plain_shots_stand_in_front_each_with_an_empty_line_behind(tokenizer):
+    prompts = PromptFormat(tokenizer, "Q: {prompt}\nA: ")
+    encoded = prompts.encode("1+1?", "2", [("2+2?", "4"), ("3+3?", "6")])
+    assert text(tokenizer, encoded.prompt) == "<s>Q: 2+2?\nA: 4\n\nQ: 3+3?\nA: 6\n\nQ: 1+1?\nA: "
+    assert text(tokenizer, encoded.answer) == "2</s>"
+
+
+def test_after_plain_shots_a_completion_ends_where_the_model_asks_itself_the_next_question():
+    tokenizer = tiny_tokenizer("llama3")
+    prompts = PromptFormat(tokenizer, "Q: {prompt}\nA: ")
+    completion = tokenizer.encode("2\n\nQ: 5+5?\nA: 10", add_special_tokens=False)
+    assert prompts.decode(completion, [("2+2?", "4")]) == "2"
+    assert prompts.decode(completion) == "2\n\nQ: 5+5?\nA: 10"
+
+
+def test_chat_shots_are_earlier_turns(tokenizer):
+    tokenizer.chat_template = CHAT
+    encoded = PromptFormat(tokenizer, "").encode("1+1?", "2", [("2+2?", "4")])
+    assert text(tokenizer, encoded.prompt) == (
+        "<|user|>2+2?<|end|>\n<|assistant|>4<|end|>\n<|user|>1+1?<|end|>\n<|assistant|>"
+    )
+    assert text(tokenizer, encoded.answer) == "2<|end|>"

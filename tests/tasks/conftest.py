@@ -98,7 +98,8 @@ def toy(tmp_path, migrated):
         sections = {**SECTIONS, "benchmark": benchmark or Echo()}
         sections["tracking"] = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0}
         for key, value in changes.items():
-            sections[key] = {**sections[key], **value} if isinstance(value, dict) and key != "method" else value
+            merged = isinstance(value, dict) and key in sections and key != "method"
+            sections[key] = {**sections[key], **value} if merged else value
         return TrainConfig(**sections)
 
     configure.benchmark = Echo
