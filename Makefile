@@ -4,15 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint ui bench clean
+.PHONY: quickstart test lint ui bench clean
 
-demo: $(READY)
+quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
-	$(BIN)/python src/train.py -m experiment=demo
-	$(BIN)/python src/analyze.py study=demo
+	$(BIN)/python src/train.py -m experiment=quickstart
+	$(BIN)/python src/analyze.py study=quickstart
 	@echo
 	@echo "Next: make ui                                                    compare the runs in MLflow"
-	@echo "      $(BIN)/python src/train.py -m experiment=demo seed=2       one more seed; the rest is not run again"
+	@echo "      $(BIN)/python src/train.py -m experiment=quickstart seed=2       one more seed; the rest is not run again"
 	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
