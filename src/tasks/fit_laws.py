@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -12,17 +10,15 @@ from rich.table import Table
 from src.config import AnalyzeConfig
 from src.errors import FathomError
 from src.scaling.analysis import StudyAnalysis, analyse
-from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.plots import plot_error_classes, plot_law
-from src.tasks.curves import curves_of
+from src.tasks.curves import curves_of, measured
 from src.tasks.science import code_of
 from src.tracking.identity import run_key
-from src.tracking.query import PointRecord, points, predictions
+from src.tracking.query import PointRecord, points
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
-ERROR_CLASSES = {"eval/format_error_rate": "format", "eval/reasoning_error_rate": "reasoning"}
-Rows = list[dict[str, Any]]
+ERROR_CLASSES = ("eval/format_error_rate", "eval/reasoning_error_rate")
 
 console = Console()
 
@@ -36,10 +32,9 @@ def fit_laws(config: AnalyzeConfig) -> None:
     points_of, left_out = curves_of(records)
     if left_out:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
-    items = {r.run_id: predictions(store, r.run_id) for of in points_of.values() for r in of}
-    curves = [_curve(name, of, items, metric) for metric in config.metrics for name, of in points_of.items()]
+    curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     analysis = analyse(curves, config.replicates, config.confidence, config.seed)
-    figures = dict(_figures(config.study, analysis, points_of, items))
+    figures = dict(_figures(config.study, analysis, points_of))
 
     table = _table(config.study, analysis)
     console.print(table)
@@ -57,7 +52,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
     key = run_key(
         "analysis", points=sorted(r.key for r in records), settings=settings, code=code_of("src.tasks.fit_laws")
     )
-    name = f"analysis · {config.study} · {len(items)} points"
+    name = f"analysis · {config.study} · {len(records) - left_out} points"
     with claim(store, key=key, kind="analysis", name=name, study=config.study, params=settings) as run:
         if run.already_complete:
             return
@@ -67,34 +62,8 @@ def fit_laws(config: AnalyzeConfig) -> None:
     console.print(f"logged as run {run.id}")
 
 
-def _curve(name: str, records: Sequence[PointRecord], items: Mapping[str, Rows], metric: str) -> Curve:
-    """One metric of a curve's points, with the values of the test items where it has any."""
-    kind: Kind = "accuracy" if metric in ("eval/accuracy", *ERROR_CLASSES) else "loss"
-    for record in records:
-        if metric not in record.metrics:
-            measured = ", ".join(sorted(name for name in record.metrics if name.startswith("eval/")))
-            raise FathomError(f"metrics: {metric} was not measured in run {record.run_id}; it has {measured}")
-    measurements = [
-        Measurement(r.n_examples, r.seed, r.metrics[metric], _per_item(items[r.run_id], metric)) for r in records
-    ]
-    return Curve(name, metric, kind, tuple(measurements))
-
-
-def _per_item(rows: Rows, metric: str) -> np.ndarray | None:
-    """Values of the test items whose mean is the metric, shape (items,); None for a metric that has none."""
-    if metric == "eval/accuracy":
-        return np.array([row["score"] for row in rows], dtype=float)
-    if metric in ERROR_CLASSES:
-        return np.array([row["error"] == ERROR_CLASSES[metric] for row in rows], dtype=float)
-    if metric == "eval/nll":
-        # The metric is a mean over tokens: an item weighs as many times as it has tokens.
-        tokens = np.array([row["answer_tokens"] for row in rows], dtype=float)
-        return np.array([row["nll"] for row in rows]) / tokens.mean()
-    return None
-
-
 def _figures(
-    study: str, analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]], items: Mapping[str, Rows]
+    study: str, analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]
 ) -> Iterator[tuple[str, Figure]]:
     """By name: a log-log figure for each benchmark, metric and law, and each benchmark's error classes against n."""
     benchmark_of = {name: records[0].benchmark for name, records in points_of.items()}
@@ -106,7 +75,7 @@ def _figures(
             of_metric = [a for a in drawn if a.curve.metric == metric]
             for law in {result.law.name: result.law for a in of_metric for result in a.laws}.values():
                 yield f"{benchmark}-{metric.split('/')[-1]}-{law.name}", plot_law(title, of_metric, law)
-        rates = ([_curve(name, points_of[name], items, metric) for name in names] for metric in ERROR_CLASSES)
+        rates = (measured(metric, {name: points_of[name] for name in names}) for metric in ERROR_CLASSES)
         yield f"{benchmark}-errors", plot_error_classes(title, *rates)
 
 

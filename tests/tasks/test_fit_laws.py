@@ -82,7 +82,7 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root, capsys):
 
 
 def test_a_metric_that_was_not_measured_is_named(root):
-    with pytest.raises(FathomError, match=r"metrics: eval/f1 was not measured in run .*; it has eval/accuracy, "):
+    with pytest.raises(FathomError, match=r"metrics: eval/f1 was not measured in this study; it has eval/accuracy, "):
         fit_laws(analyze(root, metrics=["eval/f1"]))
 
 
