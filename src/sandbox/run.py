@@ -1,0 +1,185 @@
+"""Programs that a model wrote, judged by hidden tests.
+
+Threat model. The program is hostile: it may want to read or write files, reach the network, outlive its run, starve the
+machine, and above all pass. It runs in one process; the tests run in another, the driver, in a second sandbox with its
+own process namespace. They share a socket, over which plain data goes (`inside/wire.py`): the driver asks for a call,
+the program's process answers with a value. Tests, expected values and the way to say "passed" are never in the
+program's process: patching builtins or the checker, walking frames, printing, writing to any descriptor, ending early
+or equalling everything changes only what it answers, and an answer has to be the right value. What kills the run leaves
+no verdict, which is a failure.
+
+`bubblewrap`: namespaces for processes, users, network, IPC and host name; of the file system only the interpreter, its
+libraries and an empty /tmp in memory; kernel limits on CPU time, address space, file size, processes and open files;
+a count of processes and of memory over all of them; a wall clock. Not covered: bugs in the kernel or in bubblewrap;
+what can be read in the interpreter's own directories; CPU caches and timing; several programs at once that use up the
+disk bandwidth or memory of the machine within their limits.
+
+`limits_only`: the kernel limits, an empty environment, a scratch directory, and a keeper that kills what is left. The
+program can read and write whatever the user can, reach the network, and kill or trace other processes of the user,
+with them the keeper and (as root) the driver. It stops accidents, not attacks.
+
+In both: the tests' calls are the driver's, so a test that hands the program a function or an object of a class of its
+own cannot be run; what the program does to an argument in place is copied back, but two arguments that are one object
+arrive as two; instances of subclasses arrive as their base.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+
+from src.errors import FathomError
+from src.sandbox.base import Limits, Mode, Program, Result
+from src.sandbox.bubblewrap import BOX, INSIDE, bubblewrap, environment, python, require_bubblewrap
+from src.sandbox.watch import descendants, resident_bytes
+
+WATCH_SECONDS = 0.05
+MAX_VERDICT = 64 * 1024
+_ROOT = Path(__file__).parents[2]
+# bwrap and its init, or the keeper, stand above the program.
+_OWN_PROCESSES = 2
+
+
+def run_tests(
+    programs: Sequence[Program], mode: Mode = "bubblewrap", limits: Limits = Limits(), workers: int | None = None
+) -> list[Result]:
+    """A result for each program, in order; `workers` of them run at a time (None: one for each CPU core we may use).
+
+    Raises FathomError where the sandbox cannot be used here, and where the tests themselves are no Python.
+    """
+    require_sandbox(mode)
+    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(lambda program: _run(program, mode, limits), programs))
+
+
+@cache
+def require_sandbox(mode: Mode) -> None:
+    """Raises FathomError where a program that is right would not pass: a number measured so would mean nothing."""
+    if mode == "bubblewrap":
+        require_bubblewrap()
+    result = _run(Program("def one():\n    return 1", "assert one() == 1"), mode, Limits())
+    if result.kind != "passed":
+        raise FathomError(f"sandbox={mode} does not work on this machine: a right program gave {result}.")
+
+
+def _run(program: Program, mode: Mode, limits: Limits) -> Result:
+    secret = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="fathom-", ignore_cleanup_errors=True) as scratch:
+        program_end, driver_end = socket.socketpair()
+        with program_end, driver_end:
+            candidate = _start("candidate.py", mode, limits, scratch, program_end, stdin=subprocess.DEVNULL)
+            try:
+                driver = _start("driver.py", mode, limits, scratch, driver_end, stdin=subprocess.PIPE)
+            except BaseException:
+                _end(candidate)
+                raise
+        try:
+            assert driver.stdin is not None
+            with driver.stdin:
+                driver.stdin.write(json.dumps({**asdict(program), "secret": secret}).encode())
+            return _supervise(candidate, driver, secret, limits)
+        finally:
+            _end(candidate)
+            _end(driver)
+
+
+def _start(
+    script: str, mode: Mode, limits: Limits, scratch: str, channel: socket.socket, stdin: int
+) -> subprocess.Popen[bytes]:
+    budget = asdict(limits)
+    del budget["wall_seconds"], budget["scratch_bytes"]
+    interpreter = [python(), "-s", "-S", "-P", "-B"]
+    if mode == "bubblewrap":
+        command = [*bubblewrap(limits), *interpreter, f"{BOX}/src/sandbox/inside/{script}"]
+    else:
+        command = [*interpreter, str(INSIDE / script)]
+        if script == "candidate.py":
+            command = [*interpreter, str(INSIDE / "keeper.py"), *command]
+    return subprocess.Popen(
+        [*command, json.dumps(budget), str(channel.fileno())],
+        stdin=stdin,
+        stdout=subprocess.DEVNULL if script == "candidate.py" else subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[channel.fileno()],
+        cwd=scratch,
+        env=environment(str(_ROOT), scratch),
+        start_new_session=True,
+    )
+
+
+def _supervise(
+    candidate: subprocess.Popen[bytes], driver: subprocess.Popen[bytes], secret: str, limits: Limits
+) -> Result:
+    """Wait for the driver's verdict; no verdict is a failure."""
+    assert driver.stdout is not None
+    deadline = time.monotonic() + limits.wall_seconds
+    said = b""
+    with DefaultSelector() as selector:
+        selector.register(driver.stdout, EVENT_READ)
+        while len(said) < MAX_VERDICT:
+            if selector.select(WATCH_SECONDS):
+                chunk = os.read(driver.stdout.fileno(), MAX_VERDICT)
+                if not chunk:
+                    break
+                said += chunk
+                continue
+            if time.monotonic() > deadline:
+                return Result("timeout", f"not done after {limits.wall_seconds:g} s")
+            running = descendants(candidate.pid)
+            if len(running) > limits.processes + _OWN_PROCESSES:
+                return Result("refused", f"more than {limits.processes} processes")
+            if resident_bytes(running) > limits.memory_bytes:
+                return Result("refused", f"more than {limits.memory_bytes} bytes of memory")
+    return _result(said, candidate, driver, secret)
+
+
+def _result(said: bytes, candidate: subprocess.Popen[bytes], driver: subprocess.Popen[bytes], secret: str) -> Result:
+    if not said:
+        if _killed_by(driver, signal.SIGXCPU):
+            return Result("timeout", "the tests used up their CPU time on what the program returned")
+        return Result("refused", "the tests came to no end with what the program returned")
+    verdict = json.loads(said)
+    if verdict["secret"] != secret:
+        return Result("refused", "a verdict that is not the driver's")
+    kind, message = verdict["kind"], verdict["message"]
+    if kind == "unusable_tests":
+        raise FathomError(f"the tests of a coding item cannot be run ({message}); mend them in its data file.")
+    if kind != "ended":
+        return Result(kind, message)
+    if _killed_by(candidate, signal.SIGXCPU):
+        return Result("timeout", "the CPU time is used up")
+    if _killed_by(candidate, signal.SIGKILL):
+        return Result("refused", "killed by the kernel")
+    return Result("exception", message)
+
+
+def _killed_by(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    try:
+        # A shell, bubblewrap and the keeper report a death by signal as 128 and more.
+        return process.wait(timeout=1.0) in (-number, 128 + number)
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it and all below it: bubblewrap's namespace dies with bubblewrap, the keeper clears up on SIGTERM."""
+    keeper = str(INSIDE / "keeper.py") in list(map(str, process.args))  # type: ignore[arg-type]
+    process.terminate() if keeper else process.kill()
+    try:
+        process.wait(timeout=5.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()

@@ -1,0 +1,32 @@
+"""What a process and its descendants are, and what they hold, from /proc."""
+
+import os
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def descendants(pid: int) -> list[int]:
+    """All living descendants of `pid`, parents first; without those that die meanwhile."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += [int(child) for child in _text(children).split()]
+    return found[1:]
+
+
+def resident_bytes(pids: list[int]) -> int:
+    """The memory that these processes hold in RAM, pages that they share with each other left out."""
+    total = 0
+    for pid in pids:
+        fields = _text(Path(f"/proc/{pid}/statm")).split()
+        if fields:
+            total += (int(fields[1]) - int(fields[2])) * _PAGE
+    return total
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
