@@ -1,0 +1,126 @@
+"""Seconds that each phase of `src/analyze.py` takes on a study of 10,000 runs in SQLite.
+
+    python bench/analysis.py [replicates]
+
+The study (10 models × 5 benchmarks × 4 recipes, each a curve of 10 sizes × 5 seeds; 40 params and 55 metrics a run) is
+written straight into MLflow's tables, once, and kept under multirun/; no such run was ever trained.
+"""
+
+import cProfile
+import pstats
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from src.config import AnalyzeConfig, Tracking
+from src.tasks.fit_laws import fit_laws
+from src.tracking import tags as tag
+from src.tracking.store import open_store
+
+ROOT = Path("multirun/bench-analysis")
+MODELS, BENCHMARKS, RECIPES = 10, 5, 4
+SIZES = (0, 10, 32, 100, 316, 1000, 3162, 10_000, 31_623, 100_000)
+SEEDS = 5
+ITEMS = 1000
+PHASES = ("points", "curves_of", "measured", "analyse", "_figures", "savefig", "claim", "log_artifacts", "fit_laws")
+
+
+def make_study(root: Path) -> None:
+    """The study `big` under `root`, with accuracies of a power law with floor in the error."""
+    store = open_store(None, root)
+    assert store.database is not None
+    experiment = store.experiment("big")
+    draw = np.random.default_rng(0)
+    with closing(sqlite3.connect(store.database)) as connection:
+        run = store.client.create_run(experiment).info.run_id
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
+        row = connection.execute("SELECT * FROM runs WHERE run_uuid = ?", [run]).fetchone()
+        blank = dict(zip(columns, row, strict=True)) | {"status": "FINISHED", "end_time": 1}
+        number = 0
+        for model in range(MODELS):
+            for benchmark in range(BENCHMARKS):
+                for recipe in range(RECIPES):
+                    exponent = 0.15 + 0.03 * benchmark + 0.005 * model + 0.02 * draw.standard_normal()
+                    for n in SIZES:
+                        for seed in range(SEEDS):
+                            number += 1
+                            error = 0.1 + 0.85 * (1 + n) ** -exponent
+                            params = _params(model, benchmark, recipe, n, seed)
+                            _insert(connection, blank, f"{number:032x}", params, _metrics(error, n, draw))
+        connection.commit()
+    store.client.delete_run(run)
+
+
+def _params(model: int, benchmark: int, recipe: int, n: int, seed: int) -> dict[str, str]:
+    place = {"model": f"model{model}", "benchmark": f"benchmark{benchmark}", "method": "full"}
+    constant = {f"trainer.setting{i}": str(i) for i in range(30)}
+    follows = {f"{kind}.setting": value for kind, value in place.items()}
+    return {
+        **place, **follows, **constant, "recipe": f"recipe{recipe}", "recipe.lr": str(recipe / 1000),
+        "n_examples": str(n), "seed": str(seed), "digest.code": "c", "digest.base": f"b{model}",
+        "digest.data": f"d{benchmark}",
+    }  # fmt: skip
+
+
+def _metrics(error: float, n: int, draw: np.random.Generator) -> dict[str, float]:
+    accuracy = draw.binomial(ITEMS, np.clip(1 - error + 0.01 * draw.standard_normal(), 0, 1)) / ITEMS
+    form = 0.6 / (1 + n / 10) * (1 - accuracy)
+    nll = 0.2 + 2 * (10 + n) ** -0.3 * np.exp(0.02 * draw.standard_normal())
+    metrics = {
+        "eval/accuracy": accuracy, "eval/accuracy_stderr": np.sqrt(accuracy * (1 - accuracy) / ITEMS),
+        "eval/nll": nll, "eval/nll_stderr": 0.01 * nll, "eval/n_items": ITEMS, "eval/chance": 0.02,
+        "eval/format_error_rate": form, "eval/reasoning_error_rate": 1 - accuracy - form, "n_examples": n,
+    }  # fmt: skip
+    for other in range(BENCHMARKS):
+        score = draw.binomial(ITEMS, 0.2) / ITEMS
+        metrics |= {f"also/benchmark{other}/accuracy": score, f"also/benchmark{other}/accuracy_stderr": 0.0126}
+        metrics |= {f"also/benchmark{other}/{name}": 0.1 for name in ("n_items", "nll", "nll_stderr", "chance")}
+    return metrics | {f"system/reading{i}": float(i) for i in range(16)}
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    blank: dict[str, object],
+    run: str,
+    params: dict[str, str],
+    metrics: dict[str, float],
+) -> None:
+    row = blank | {"run_uuid": run, "name": run}
+    connection.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(row))})", list(row.values()))
+    tags = {tag.KIND: "finetune", tag.COMPLETE: "true", tag.KEY: run}
+    for table, values in (("tags", tags), ("params", params)):
+        connection.executemany(
+            f"INSERT INTO {table} (run_uuid, key, value) VALUES (?, ?, ?)", [(run, *item) for item in values.items()]
+        )
+    connection.executemany(
+        "INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, 1, 0, 0)",
+        [(run, name, float(value)) for name, value in metrics.items()],
+    )
+
+
+def main(replicates: int) -> None:
+    if not (ROOT / "mlruns/made").exists():
+        started = time.perf_counter()
+        make_study(ROOT / "mlruns")
+        (ROOT / "mlruns/made").touch()
+        print(f"study made in {time.perf_counter() - started:.0f} s")
+    # Another random seed each time, since the same analysis again is not logged again.
+    config = AnalyzeConfig(
+        study="big", metrics=["eval/accuracy", "eval/nll"], replicates=replicates, confidence=0.9,
+        seed=time.time_ns() % 2**32, out=ROOT / "out", log_level="warning",
+        tracking=Tracking(uri=None, root=ROOT / "mlruns", save_model=False, flush_seconds=10),
+    )  # fmt: skip
+    profile = cProfile.Profile()
+    started = time.perf_counter()
+    profile.runcall(fit_laws, config)
+    print(f"end to end, profiled: {time.perf_counter() - started:.1f} s")
+    statistics = pstats.Stats(profile)
+    statistics.sort_stats("cumulative").print_stats(r"/src/|savefig", 60)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
