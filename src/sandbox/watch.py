@@ -10,8 +10,12 @@ def descendants(pid: int) -> list[int]:
     """All living descendants of `pid`, parents first; without those that die meanwhile."""
     found = [pid]
     for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in _text(children).split()]
+        try:
+            threads = list(Path(f"/proc/{parent}/task").iterdir())
+        except OSError:
+            continue
+        for thread in threads:
+            found += [int(child) for child in _text(thread / "children").split()]
     return found[1:]
 
 

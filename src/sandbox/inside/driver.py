@@ -112,7 +112,7 @@ class Link:
     def _value(self, data: Any) -> Any:
         try:
             return decode(data, self._remote)
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise self._over("the program's reply is no value") from error
 
     def _handle(self, value: Any) -> int:

@@ -4,6 +4,7 @@ No pickle: nothing that arrives can run code or bring a class of its own along. 
 as a handle, a number that means something to the program's process only.
 """
 
+import builtins
 import json
 import os
 from collections import deque
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_MESSAGE = 16 * 1024**2
+_BUILTIN_TYPES: dict[str, type] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 
 
 class Channel:
@@ -56,6 +58,8 @@ def encode(value: Any, handle: Callable[[Any], int]) -> Any:
         return {"bytes" if isinstance(value, bytes) else "bytearray": value.hex()}
     if isinstance(value, range):
         return {"range": [value.start, value.stop, value.step]}
+    if isinstance(value, type) and _BUILTIN_TYPES.get(value.__name__) is value:
+        return {"type": value.__name__}
     return {"handle": handle(value)}
 
 
@@ -72,7 +76,8 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
 
 
 def decode(data: Any, from_handle: Callable[[int], Any]) -> Any:
-    """The value that `data` encodes, made of exact builtin types. Raises ValueError or TypeError where it is none."""
+    """The value that `data` encodes, made of exact builtin types. Raises LookupError, TypeError or ValueError
+    where it is none."""
     if isinstance(data, list):
         return [decode(item, from_handle) for item in data]
     if not isinstance(data, dict):
@@ -82,6 +87,8 @@ def decode(data: Any, from_handle: Callable[[int], Any]) -> Any:
         return from_handle(int(content))
     if name == "dict":
         return {decode(k, from_handle): decode(v, from_handle) for k, v in content}
+    if name == "type":
+        return _BUILTIN_TYPES[content]
     if name not in _BUILDERS:
         raise ValueError(f"no value is called {name!r}")
     return _BUILDERS[name](decode(content, from_handle))
