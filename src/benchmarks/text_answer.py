@@ -4,12 +4,13 @@ Exact match and token F1 are those of SQuAD (Rajpurkar et al. 1606.05250, sectio
 white space do not count, and of several accepted answers the one that fits best does.
 """
 
+import json
 import re
 import string
 from collections import Counter
 from collections.abc import Sequence
 
-from src.benchmarks.base import Verdict
+from src.benchmarks.base import Example, Verdict
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -31,6 +32,11 @@ def normalise(text: str) -> str:
     """SQuAD's normal form. A text of articles only ("The The", "A") keeps them: it is not the empty one."""
     plain = text.lower().translate(_NO_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", plain).split()) or " ".join(plain.split())
+
+
+def accepted_answers(example: Example) -> list[str]:
+    """The gold answer and the further ones that `hidden` holds as a JSON list of strings, if it is not empty."""
+    return [example.gold, *(json.loads(example.hidden) if example.hidden else [])]
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:

@@ -1,0 +1,58 @@
+"""Bring your own: two JSON Lines files and the name of a scorer."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from src.benchmarks.base import BadData, Benchmark, Example, Verdict
+from src.benchmarks.disjoint import refuse_shared_prompts
+from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.scorers import NEEDED, golds_for, own_source, scorer_named
+
+Part = Literal["prompt", "answer", "gold", "tests"]
+
+
+class Jsonl(Benchmark):
+    """Rows with a prompt, a reference answer (optional in `test`) and what the scorer wants (`scorers.py`)."""
+
+    train: Path
+    test_file: Path = Field(alias="test")  # the name `test` is taken by the method
+    scorer: str
+    fields: dict[Part, str] = Field(description="what the rows call them")
+    sandbox: Literal["bubblewrap", "limits_only"]
+
+    @model_validator(mode="after")
+    def _scorer_exists(self) -> Self:
+        scorer_named(self.scorer, self.sandbox)
+        return self
+
+    def pool(self) -> list[Example]:
+        return refuse_shared_prompts(self._examples(self.train, "answer"), self.test(), self.train, self.test_file)
+
+    def test(self) -> list[Example]:
+        return self._examples(self.test_file, NEEDED.get(self.scorer, "prompt"))
+
+    def data_files(self) -> list[Path]:
+        return [self.train, self.test_file, *own_source(self.scorer)]
+
+    def score(self, example: Example, completion: str) -> Verdict:
+        return self.score_all([example], [completion])[0]
+
+    def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+        return scorer_named(self.scorer, self.sandbox)(examples, completions)
+
+    def _examples(self, file: Path, needed: Part) -> list[Example]:
+        rows = read_jsonl(file, {self.fields[needed]: object, self.fields["prompt"]: str})
+        return [self._example(row, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
+
+    def _example(self, row: dict[str, Any], place: str) -> Example:
+        answer = str(row.get(self.fields["answer"], ""))
+        try:
+            gold, *others = golds_for(self.scorer, row.get(self.fields["gold"]), answer)
+        except ValueError as error:
+            raise BadData(f"{place}: the gold answer {error}.") from error
+        tests = row.get(self.fields["tests"], "") if self.scorer == "code" else others and json.dumps(others)
+        return Example(row[self.fields["prompt"]], answer, gold, tests if isinstance(tests, str) else "\n".join(tests))
