@@ -251,15 +251,22 @@ def question(start: str, relations: Sequence[str], dice: Dice, exponent: float) 
     return dice.zipf(QUESTIONS[relations[-1]], exponent).format(x=subject)
 
 
+def worked_example(path: Sequence[tuple[str, str, str]], dice: Dice) -> Example:
+    """The question that `path` answers, in words that get rarer with its hops, and the worked answer."""
+    relations = [relation for _, relation, _ in path]
+    prompt = question(path[0][0], relations, dice, exponent=1.5 - 0.3 * len(path))
+    return Example(prompt=prompt, answer=worked(path), gold=path[-1][2])
+
+
 @cache
 def _draw(seed: int, pool_size: int, test_size: int, low: int, high: int) -> tuple[tuple[Example, ...], ...]:
     """Pool and test set."""
     dice = Dice(f"multihop {seed}")
     unseen = [_shuffled_paths(dice, hops) for hops in range(low, high + 1)]
-    test = [_example(unseen[index % len(unseen)].pop(), dice) for index in range(test_size)]
+    test = [worked_example(unseen[index % len(unseen)].pop(), dice) for index in range(test_size)]
     pool: dict[str, Example] = {}
     while len(pool) < pool_size:
-        example = _example(dice.choice(unseen[len(pool) % len(unseen)]), dice)
+        example = worked_example(dice.choice(unseen[len(pool) % len(unseen)]), dice)
         pool.setdefault(example.prompt, example)
     return tuple(pool.values()), tuple(test)
 
@@ -269,9 +276,3 @@ def _shuffled_paths(dice: Dice, hops: int) -> list[list[tuple[str, str, str]]]:
     paths = [walk(facts, name, relations) for name in people() for relations in chains(hops)]
     possible = [path for path in paths if path is not None]
     return dice.sample(possible, len(possible))
-
-
-def _example(path: Sequence[tuple[str, str, str]], dice: Dice) -> Example:
-    relations = [relation for _, relation, _ in path]
-    prompt = question(path[0][0], relations, dice, exponent=1.5 - 0.3 * len(path))
-    return Example(prompt=prompt, answer=worked(path), gold=path[-1][2])
