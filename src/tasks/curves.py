@@ -1,5 +1,6 @@
 """Which points make up a curve: those that differ in n_examples and seed alone."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,8 @@ ALONG = {"n_examples", "seed", "recipe.batch_examples"}
 NAME = ("model", "benchmark", "method", "recipe")
 # Another code, base or data makes another generation of the same curve, never a part of it.
 GENERATION = ("digest.code", "digest.base", "digest.data")
+UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
+LONGEST_NAME = 250
 
 
 def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecord]], int]:
@@ -67,3 +70,8 @@ def _curve(name: str, records: Sequence[PointRecord], metric: str) -> Curve:
     measurements = tuple(Measurement(r.n_examples, r.seed, r.metrics[metric]) for r in records)
     chance = records[0].metrics.get("eval/chance", 0.0) if metric == "eval/accuracy" else 0.0
     return Curve(name, metric, kind, measurements, chance)
+
+
+def metric_name(text: str) -> str:
+    """A name that MLflow takes: `recipe.lr=0.001` becomes `recipe.lr:0.001`."""
+    return UNNAMEABLE.sub(":", text)[:LONGEST_NAME]

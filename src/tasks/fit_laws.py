@@ -1,24 +1,24 @@
 """The laws of a study: its points pulled from MLflow, fitted, drawn, and kept as a run of kind `analysis`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
 
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from src.config import AnalyzeConfig
 from src.errors import FathomError
 from src.scaling.analysis import StudyAnalysis, analyse
-from src.scaling.plots import plot_error_classes, plot_law
-from src.tasks.curves import curves_of, measured
+from src.tasks.curves import curves_of, measured, metric_name
+from src.tasks.findings import find
+from src.tasks.report.files import write_report
 from src.tasks.science import code_of
 from src.tracking.identity import run_key
-from src.tracking.query import PointRecord, points
+from src.tracking.query import points
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
-ERROR_CLASSES = ("eval/format_error_rate", "eval/reasoning_error_rate")
+# What an analysis computes with, beside the scientific rooms.
+CODE = ("fit_laws", "curves", "means", "error_classes", "transfer", "comparison")
 
 console = Console()
 
@@ -34,49 +34,27 @@ def fit_laws(config: AnalyzeConfig) -> None:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     analysis = analyse(curves, config.replicates, config.confidence, config.seed)
-    figures = dict(_figures(config.study, analysis, points_of))
+    findings = find(points_of, config.replicates, config.confidence, config.seed)
 
-    table = _table(config.study, analysis)
-    console.print(table)
+    console.print(_table(config.study, analysis))
     console.print(analysis.methods, style="dim")
-    directory = config.out
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        figure.savefig(directory / f"{name}.png")
-        figure.savefig(directory / f"{name}.svg")
-    rows = [vars(row) for row in analysis.rows()]
-    (directory / "laws.json").write_text(json.dumps({"methods": analysis.methods, "rows": rows}, indent=2))
-    console.print(f"figures and table: {directory}")
+    write_report(config.out, config.study, points_of, left_out, analysis, findings)
+    console.print(f"report: {config.out / 'report.html'}; figures and tables: {config.out / 'laws'}")
 
     settings = config.model_dump(mode="json", include={"metrics", "replicates", "confidence", "seed"})
-    key = run_key(
-        "analysis", points=sorted(r.key for r in records), settings=settings, code=code_of("src.tasks.fit_laws")
-    )
+    code = code_of(*(f"src.tasks.{name}" for name in CODE))
+    key = run_key("analysis", points=sorted(r.key for r in records), settings=settings, code=code)
     name = f"analysis · {config.study} · {len(records) - left_out} points"
     with claim(store, key=key, kind="analysis", name=name, study=config.study, params=settings) as run:
         if run.already_complete:
             return
-        run.log_artifacts(directory, "laws")
-        run.log_table("laws", [{**row, "parameters": json.dumps(row["parameters"])} for row in rows])
-        run.complete(_metrics(analysis))
+        run.log_artifacts(config.out)
+        rows = [{**vars(row), "parameters": json.dumps(row.parameters)} for row in analysis.rows()]
+        for table, of in {"laws": rows, **findings.tables()}.items():
+            run.log_table(table, of)
+        metrics = _parameters(analysis) | findings.metrics()
+        run.complete({metric_name(name): value for name, value in metrics.items()})
     console.print(f"logged as run {run.id}")
-
-
-def _figures(
-    study: str, analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]
-) -> Iterator[tuple[str, Figure]]:
-    """By name: a log-log figure for each benchmark, metric and law, and each benchmark's error classes against n."""
-    benchmark_of = {name: records[0].benchmark for name, records in points_of.items()}
-    for benchmark in sorted(set(benchmark_of.values())):
-        title = f"{study}: {benchmark}"
-        names = [name for name in points_of if benchmark_of[name] == benchmark]
-        drawn = [a for a in analysis.curves if a.curve.name in names]
-        for metric in sorted({a.curve.metric for a in drawn}):
-            of_metric = [a for a in drawn if a.curve.metric == metric]
-            for law in {result.law.name: result.law for a in of_metric for result in a.laws}.values():
-                yield f"{benchmark}-{metric.split('/')[-1]}-{law.name}", plot_law(title, of_metric, law)
-        rates = (measured(metric, {name: points_of[name] for name in names}) for metric in ERROR_CLASSES)
-        yield f"{benchmark}-errors", plot_error_classes(title, *rates)
 
 
 def _table(study: str, analysis: StudyAnalysis) -> Table:
@@ -89,7 +67,7 @@ def _table(study: str, analysis: StudyAnalysis) -> Table:
     return table
 
 
-def _metrics(analysis: StudyAnalysis) -> dict[str, float]:
+def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
     """The fitted parameters as metrics, to compare analyses in MLflow."""
     return {
         f"law/{result.law.name}/{a.curve.metric.split('/')[-1]}/{name}/{a.curve.name}": value

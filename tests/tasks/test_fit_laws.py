@@ -61,14 +61,14 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root, capsys):
     fit_laws(analyze(root))
     shown = capsys.readouterr().out
     assert "too few" in " ".join(shown.split()) or "too few" in shown
-    rows = json.loads((root.parent / "out" / "laws.json").read_text())["rows"]
+    rows = json.loads((root.parent / "out" / "laws" / "laws.json").read_text())["rows"]
     (paper,) = [r for r in rows if r["law"] == "paper" and r["curve"].startswith("m ")]
     assert float(paper["parameters"]["a"].split()[0]) == pytest.approx(2, rel=0.05)
     assert float(paper["parameters"]["b"].split()[0]) == pytest.approx(2.5, rel=0.05)
     (floor,) = [r for r in rows if r["metric"] == "eval/nll" and r["curve"].startswith("m ")]
     assert float(floor["parameters"]["E"].split()[0]) == pytest.approx(0.3, rel=0.05)
     assert float(floor["parameters"]["beta"].split()[0]) == pytest.approx(0.4, rel=0.05)
-    assert {p.name for p in (root.parent / "out").glob("*.png")} >= {"b-accuracy-paper.png", "b-errors.png"}
+    assert {p.name for p in (root.parent / "out" / "laws").glob("*.png")} >= {"b-accuracy-paper.png", "b-errors.png"}
 
     store = open_store(None, root)
     experiment = store.client.get_experiment_by_name("s").experiment_id

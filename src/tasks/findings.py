@@ -1,0 +1,68 @@
+"""What a study says beside its laws: errors by class, transfer, and curves side by side, as tables and metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.tasks.comparison import Difference, MeasuredMean, Pair, differences, measured_means, pairs
+from src.tasks.error_classes import (
+    ErrorCorrelation,
+    ErrorRates,
+    FewFormatErrors,
+    error_correlations,
+    error_rates,
+    few_format_errors,
+)
+from src.tasks.transfer import Transfer, transfers
+from src.tracking.query import PointRecord
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Rows of each kind; `confidence` is that of all their intervals."""
+
+    confidence: float
+    means: list[MeasuredMean]
+    error_rates: list[ErrorRates]
+    few_format_errors: list[FewFormatErrors]
+    error_correlations: list[ErrorCorrelation]
+    transfer: list[Transfer]
+    pairs: list[Pair]
+    differences: list[Difference]
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """By name, for those that have rows; rows of one table have the same keys."""
+        named: dict[str, Sequence[Any]] = {
+            "means": self.means,
+            "error_classes": self.error_rates,
+            "few_format_errors": self.few_format_errors,
+            "error_correlations": self.error_correlations,
+            "transfer": self.transfer,
+            "differences": self.differences,
+        }
+        return {name: [dict(vars(row)) for row in rows] for name, rows in named.items() if rows}
+
+    def metrics(self) -> dict[str, float]:
+        """What holds for a whole curve, by the metric's name."""
+        r_squared = {f"errors/r_squared/{c.error}/{c.over}": c.r_squared for c in self.error_correlations}
+        few = {f"errors/few_format_errors_from_n/{f.curve}": f.from_n for f in self.few_format_errors}
+        # Rows ascend in n: the gain at the largest stays.
+        gains = {f"transfer/{row.evaluated_on}/{row.curve}": row.gain for row in self.transfer}
+        named = r_squared | few | gains
+        return {name: value for name, value in named.items() if value is not None and value == value}
+
+
+def find(points_of: Mapping[str, Sequence[PointRecord]], replicates: int, confidence: float, seed: int) -> Findings:
+    """All findings from the points of each curve; the bootstrap of the correlations is seeded."""
+    rates = error_rates(points_of)
+    compared = pairs(points_of)
+    return Findings(
+        confidence=confidence,
+        means=measured_means(points_of, confidence),
+        error_rates=rates,
+        few_format_errors=few_format_errors(rates),
+        error_correlations=error_correlations(points_of, replicates, confidence, seed),
+        transfer=transfers(points_of),
+        pairs=compared,
+        differences=differences(points_of, compared, confidence),
+    )

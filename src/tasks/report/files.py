@@ -1,0 +1,62 @@
+"""The files of an analysis: the report, and beside it figures, tables for LaTeX and the laws as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import rmtree
+
+from rich.console import Console
+
+from src.report.page import Section, page
+from src.report.table import Table, as_latex
+from src.scaling.analysis import StudyAnalysis
+from src.tasks.findings import Findings
+from src.tasks.report.comparison import comparison_section
+from src.tasks.report.errors import error_section
+from src.tasks.report.figures import MOST_FIGURES, figures
+from src.tasks.report.laws import law_sections
+from src.tasks.report.transfer import transfer_section
+from src.tracking.query import PointRecord
+
+console = Console()
+
+
+def write_report(
+    directory: Path,
+    study: str,
+    points_of: Mapping[str, Sequence[PointRecord]],
+    left_out: int,
+    analysis: StudyAnalysis,
+    findings: Findings,
+) -> None:
+    """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
+    sections = [*law_sections(analysis, points_of), error_section(findings, points_of)]
+    if findings.transfer:
+        sections.append(transfer_section(findings.transfer, points_of))
+    if findings.differences:
+        sections.append(comparison_section(findings))
+    count = sum(len(points) for points in points_of.values())
+    lead = f"{count} points on {len(points_of)} curves" + (f"; {left_out} older ones left out" if left_out else "")
+    laws = directory / "laws"
+    rmtree(laws, ignore_errors=True)
+    laws.mkdir(parents=True)
+    (directory / "report.html").write_text(page(f"Study {study}", lead, sections), encoding="utf-8")
+    for section in sections:
+        _write_tables(laws, section)
+    drawn = 0
+    for name, figure in figures(study, points_of, analysis, findings):
+        figure.savefig(laws / f"{name}.png")
+        figure.savefig(laws / f"{name}.svg")
+        drawn += 1
+    if drawn == MOST_FIGURES:
+        console.print(f"only the first {drawn} figures are drawn; the report has every curve, to be saved from there")
+    rows = [vars(row) for row in analysis.rows()]
+    text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
+    (laws / "laws.json").write_text(text, encoding="utf-8")
+
+
+def _write_tables(directory: Path, section: Section) -> None:
+    tables = [part for part in section.parts if isinstance(part, Table)]
+    for number, table in enumerate(tables, start=1):
+        name = section.title.lower().replace(" ", "-")
+        (directory / f"{name}-{number}.tex").write_text(as_latex(table), encoding="utf-8")

@@ -1,0 +1,68 @@
+"""The report's sections on laws: curves with their fits, the table of parameters, and how the numbers were made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from src.report.chart import Chart, Dot, Series, Step
+from src.report.page import Section
+from src.report.table import Table
+from src.scaling.analysis import CurveAnalysis, LawAnalysis, StudyAnalysis
+from src.tracking.query import PointRecord
+
+# How far beyond the largest measured n a fit is drawn.
+BEYOND = 8
+STEPS = 48
+
+
+def law_sections(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Section]:
+    headings = ["curve", "metric", "law", "parameters", "R²", "largest n held out", "note"]
+    rows = [
+        [r.curve, r.metric, r.law, _parameters(r.parameters), r.r_squared, r.hold_out, r.note] for r in analysis.rows()
+    ]
+    return [
+        Section("Curves", list(_charts(analysis, points_of))),
+        Section("Laws", [Table(headings, rows)]),
+        Section("Methods", [analysis.methods]),
+    ]
+
+
+def _parameters(parameters: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
+
+
+def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> Iterator[Chart]:
+    """For each benchmark and metric a chart with each law."""
+    groups: dict[tuple[str, str], list[CurveAnalysis]] = {}
+    for a in analysis.curves:
+        groups.setdefault((points_of[a.curve.name][0].benchmark, a.curve.metric), []).append(a)
+    for (benchmark, metric), of in groups.items():
+        accuracy = of[0].curve.kind == "accuracy"
+        for law in {result.law.name: result.law for a in of for result in a.laws}.values():
+            fits = [next((r for r in a.laws if r.law.name == law.name), None) for a in of]
+            yield Chart(
+                f"{benchmark}: {metric.split('/')[-1]}, law {law.name}",
+                metric.split("/")[-1],
+                [_series(a, fit) for a, fit in zip(of, fits, strict=True)],
+                log_y=not accuracy,
+                percent=accuracy,
+                levels=sorted({a.curve.chance for a in of} - {0.0}),
+            )
+
+
+def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
+    curve = a.curve
+    errors = [None] * len(curve.sizes) if curve.standard_errors is None else curve.standard_errors
+    dots = [
+        Dot(float(n), float(mean), error, f"{seeds} seeds" if seeds > 1 else "1 seed")
+        for n, mean, error, seeds in zip(curve.sizes, curve.means, errors, curve.seeds, strict=True)
+    ]
+    if result is None or result.fit is None:
+        return Series(curve.name, dots, joined=True)
+    fitted = result.fit.sizes
+    n = np.unique(np.append(np.geomspace(fitted[0], BEYOND * fitted[-1], STEPS), fitted[-1]))
+    low, high = (None,) * len(n), (None,) * len(n)
+    if result.bootstrap is not None:
+        low, high = np.sort(result.bootstrap.band(n), axis=0)
+    line = [Step(*step) for step in zip(n, result.fit.predict(n), low, high, strict=True)]
+    return Series(curve.name, dots, line, measured_to=float(fitted[-1]))

@@ -1,0 +1,82 @@
+"""The report's section on transfer: what training on one benchmark gives to, or takes from, the others."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from src.report.chart import Chart, Dot, Series
+from src.report.heat import Heat
+from src.report.page import Section
+from src.report.table import Table
+from src.tasks.transfer import Transfer
+from src.tracking.query import PointRecord
+
+MOST_CHARTS = 20
+
+
+def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
+    groups = matrices(rows, points_of)
+    parts: list[str | Table | Heat | Chart] = [
+        "Accuracy after finetuning less that of the base (n = 0), in percentage points, ± one standard error. Base and "
+        "finetuned model answer the same items; their noise is added as if they did not, so errors are rather too wide."
+    ]
+    for title, heat in groups:
+        parts += [f"{title}:", heat]
+    curves = list(dict.fromkeys(row.curve for row in rows))
+    if len(curves) <= MOST_CHARTS:
+        parts += [_over_n(curve, [row for row in rows if row.curve == curve]) for curve in curves]
+    else:
+        parts.append(f"Over n: in the table, as {len(curves)} curves are too many for charts.")
+    parts.append(
+        Table(
+            ["curve", "trained on", "evaluated on", "n", "seeds", "base %", "finetuned %", "gain", "±"],
+            [
+                [
+                    r.curve,
+                    r.trained_on,
+                    r.evaluated_on,
+                    r.n,
+                    r.seeds,
+                    100 * r.base,
+                    100 * r.accuracy,
+                    100 * r.gain,
+                    100 * r.stderr,
+                ]
+                for r in rows
+            ],
+        )
+    )
+    return Section("Transfer", parts)
+
+
+def matrices(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> list[tuple[str, Heat]]:
+    """For each model, method and recipe: trained-on × evaluated-on at the largest n, in percentage points."""
+    groups: dict[str, list[Transfer]] = {}
+    for row in rows:
+        point = points_of[row.curve][0]
+        groups.setdefault(f"{point.model} {point.method} {point.recipe}", []).append(row)
+    found = []
+    for name, group in groups.items():
+        largest = max(row.n for row in group)
+        at_largest = [row for row in group if row.n == largest]
+        curves = {row.curve: row.trained_on for row in at_largest}
+        # Where several curves trained on the same, only their names tell them apart.
+        told = len(set(curves.values())) == len(curves)
+        columns = sorted({row.evaluated_on for row in at_largest})
+        values, errors = np.full((2, len(curves), len(columns)), np.nan)
+        for row in at_largest:
+            place = list(curves).index(row.curve), columns.index(row.evaluated_on)
+            values[place], errors[place] = 100 * row.gain, 100 * row.stderr
+        labels = list(curves.values()) if told else list(curves)
+        found.append((f"{name} at n={largest}", Heat("trained on \\ evaluated on", labels, columns, values, errors)))
+    return found
+
+
+def _over_n(curve: str, rows: Sequence[Transfer]) -> Chart:
+    series = [
+        Series(name, [Dot(r.n, r.gain, r.stderr, f"base {100 * r.base:.1f} %") for r in of], joined=True)
+        for name in dict.fromkeys(row.evaluated_on for row in rows)
+        for of in [[row for row in rows if row.evaluated_on == name]]
+    ]
+    title = f"trained on {rows[0].trained_on}: gain against the base ({curve})"
+    return Chart(title, "gain in accuracy", series, percent=True, levels=[0])
