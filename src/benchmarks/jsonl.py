@@ -1,6 +1,5 @@
 """Bring your own: two JSON Lines files and the name of a scorer."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,6 +10,7 @@ from src.benchmarks.base import BadData, Benchmark, Example, Verdict
 from src.benchmarks.disjoint import refuse_shared_prompts
 from src.benchmarks.jsonl_files import read_jsonl
 from src.benchmarks.scorers import NEEDED, golds_for, own_source, scorer_named
+from src.benchmarks.text_answer import hidden_answers
 
 Part = Literal["prompt", "answer", "gold", "tests"]
 
@@ -54,5 +54,5 @@ class Jsonl(Benchmark):
             gold, *others = golds_for(self.scorer, row.get(self.fields["gold"]), answer)
         except ValueError as error:
             raise BadData(f"{place}: the gold answer {error}.") from error
-        tests = row.get(self.fields["tests"], "") if self.scorer == "code" else others and json.dumps(others)
+        tests = row.get(self.fields["tests"], "") if self.scorer == "code" else hidden_answers(others)
         return Example(row[self.fields["prompt"]], answer, gold, tests if isinstance(tests, str) else "\n".join(tests))

@@ -39,6 +39,11 @@ def accepted_answers(example: Example) -> list[str]:
     return [example.gold, *(json.loads(example.hidden) if example.hidden else [])]
 
 
+def hidden_answers(others: Sequence[str]) -> str:
+    """`Example.hidden` for accepted answers beside the gold one."""
+    return json.dumps(list(others)) if others else ""
+
+
 def exact_match(answer: str, accepted: Sequence[str]) -> float:
     """1 where the normal form of `answer` is that of one of `accepted`, else 0."""
     return float(normalise(answer) in {normalise(text) for text in accepted})
