@@ -18,6 +18,7 @@ from pydantic import Field
 from src.benchmarks.base import BadData, Benchmark, Example, Verdict
 from src.benchmarks.jsonl_files import read_jsonl
 from src.benchmarks.new_knowledge import asked_example, judge_knowledge
+from src.benchmarks.own_files import OwnFile
 from src.benchmarks.text_answer import final_answer
 from src.benchmarks.world.dice import Dice
 
@@ -33,7 +34,7 @@ class Facts(Benchmark):
     `instruction` follows every question, so that a model which was never shown the form knows how to answer.
     """
 
-    file: Path
+    file: OwnFile
     taught_as: Literal["documents", "qa"]
     given: Literal["none", "prompt"]
     distractors: int = Field(ge=0, description="events beside the one asked about, where events are given")
@@ -100,8 +101,9 @@ def _questions(row: dict[str, Any], part: str, place: str) -> list[tuple[str, li
     """The questions under `part`, if any, each with its accepted answers."""
     found = []
     for entry in row.get(part) or []:
-        question, answer = (entry.get("question"), entry.get("answer")) if isinstance(entry, dict) else (None, None)
-        answers: list[str] = answer if isinstance(answer, list) else [answer]
+        asked = entry if isinstance(entry, dict) else {}
+        question, answer = asked.get("question"), asked.get("answer")
+        answers: list[Any] = answer if isinstance(answer, list) else [answer]
         usable = all(isinstance(text, str) and final_answer(f"#### {text}") for text in answers)
         if not isinstance(question, str) or not answers or not usable:
             raise BadData(

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.disjoint import refuse_shared_prompts
 from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.own_files import OwnFile, refuse_shared_prompts
 from src.benchmarks.scorers import NEEDED, golds_for, own_source, scorer_named
 from src.benchmarks.text_answer import hidden_answers
 
@@ -18,16 +18,17 @@ Part = Literal["prompt", "answer", "gold", "tests"]
 class Jsonl(Benchmark):
     """Rows with a prompt, a reference answer (optional in `test`) and what the scorer wants (`scorers.py`)."""
 
-    train: Path
-    test_file: Path = Field(alias="test")  # the name `test` is taken by the method
-    scorer: str
+    train: OwnFile
+    test_file: OwnFile = Field(alias="test")  # the name `test` is taken by the method
     fields: dict[Part, str] = Field(description="what the rows call them")
     sandbox: Literal["bubblewrap", "limits_only"]
+    scorer: str
 
-    @model_validator(mode="after")
-    def _scorer_exists(self) -> Self:
-        scorer_named(self.scorer, self.sandbox)
-        return self
+    @field_validator("scorer")
+    @classmethod
+    def _exists(cls, scorer: str, others: ValidationInfo) -> str:
+        scorer_named(scorer, others.data.get("sandbox", "bubblewrap"))
+        return scorer
 
     def pool(self) -> list[Example]:
         return refuse_shared_prompts(self._examples(self.train, "answer"), self.test(), self.train, self.test_file)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.disjoint import refuse_shared_prompts
 from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.own_files import OwnFile, refuse_shared_prompts
 from src.benchmarks.text_answer import accepted_answers, final_answer, hidden_answers, judge_text
 
 # Where a field's name is null: the first of these that a row has.
@@ -34,8 +34,8 @@ class QaJsonl(Benchmark):
     Scored by exact match, with the part `f1`.
     """
 
-    train: Path
-    test_file: Path = Field(alias="test")  # the name `test` is taken by the method
+    train: OwnFile
+    test_file: OwnFile = Field(alias="test")  # the name `test` is taken by the method
     question_field: str
     answer_field: str | None
     chain_field: str | None

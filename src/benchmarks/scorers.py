@@ -87,8 +87,8 @@ def _own_function(name: str) -> Callable[[Example, str], Any]:
         found = getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"{name} cannot be imported: {error}; is its directory on PYTHONPATH?") from error
-    if not callable(found):
-        raise ValueError(f"{name} is a {type(found).__name__}, not a function")
+    if not inspect.isfunction(found):
+        raise ValueError(f"{name} is a {type(found).__name__}, not a function written in Python")
     return found
 
 

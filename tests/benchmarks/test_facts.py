@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from src.benchmarks.base import BadData, Example
 from src.benchmarks.facts import Facts
@@ -88,6 +89,8 @@ def test_a_bad_line_is_named(tmp_path: Path, row: Any, complaint: str) -> None:
         facts(tmp_path, STRIKE, row).test()
 
 
-def test_a_file_that_asks_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_asks_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"there is no file .*nowhere\.jsonl"):
+        Facts(**{**dict(facts(tmp_path, STRIKE)), "file": tmp_path / "nowhere.jsonl"})
     with pytest.raises(BadData, match="no line has questions under 'direct' or 'multihop'"):
         facts(tmp_path, {"event": "It rained in Cork."}).test()

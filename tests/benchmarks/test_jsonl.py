@@ -22,6 +22,7 @@ def jsonl(directory: Path, scorer: str, test: list[dict[str, Any]], train: Any =
     files = {"train": directory / "train.jsonl", "test": directory / "test.jsonl"}
     for name, rows in (("train", train), ("test", test)):
         files[name].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files["test"] = changes.pop("test_file", files["test"])
     return Jsonl(**{**fields, **files, "scorer": scorer, "sandbox": "limits_only", **changes})
 
 
@@ -129,8 +130,8 @@ def test_complaints(tmp_path: Path) -> None:
     test = [{"prompt": "2+2?", "answer": "4"}]
     with pytest.raises(ValidationError, match=r"'bleu' is no scorer; there are exact_match, f1, number, regex, code"):
         jsonl(tmp_path, "bleu", test)
-    with pytest.raises(BadData, match=r"nowhere\.jsonl cannot be read: No such file"):
-        jsonl(tmp_path, "exact_match", test).model_copy(update={"train": tmp_path / "nowhere.jsonl"}).pool()
+    with pytest.raises(ValidationError, match=r"there is no file .*nowhere\.jsonl"):
+        jsonl(tmp_path, "exact_match", test, test_file=tmp_path / "nowhere.jsonl")
     with pytest.raises(BadData, match=r"train\.jsonl, line 2: the field 'answer' is missing"):
         jsonl(tmp_path, "exact_match", test, [TRAIN, {"prompt": "3+3?"}]).pool()
     with pytest.raises(BadData, match=r"test\.jsonl, line 1: the gold answer is missing or empty"):

@@ -1,9 +1,22 @@
-"""Training examples that are test items: refused where the data are the user's own."""
+"""What is asked of files that are the user's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from src.benchmarks.base import BadData, Example
+
+
+def _existing(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path.absolute()}")
+    return path
+
+
+OwnFile = Annotated[Path, AfterValidator(_existing)]
 
 
 def refuse_shared_prompts(
