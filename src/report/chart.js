@@ -1,6 +1,6 @@
 // Draws every <figure data-chart> from the JSON in #charts: axes, dots with error bars, fits with bands, hover, legend.
 "use strict";
-const NS = "http://www.w3.org/2000/svg", W = 760, H = 420, M = {left: 66, right: 16, top: 14, bottom: 50};
+const NS = "http://www.w3.org/2000/svg", W = 660, H = 400, M = {left: 66, right: 16, top: 14, bottom: 50};
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#444444"];  // Okabe and Ito
 const FIRST_SHOWN = 7;
 
@@ -54,9 +54,10 @@ function draw(figure, chart) {
              button("save SVG", false, save));
   const canvas = document.createElement("div"); canvas.className = "canvas";
   chart.series.forEach((series, i) => {
-    const made = button(series.name, state.shown[i], b => {
+    const made = button(series.short, state.shown[i], b => {
       state.shown[i] = !state.shown[i]; b.setAttribute("aria-pressed", state.shown[i]); render();
     });
+    made.title = series.name;
     made.style.setProperty("--colour", COLOURS[i % COLOURS.length]);
     legend.append(made);
   });
@@ -81,10 +82,11 @@ function draw(figure, chart) {
       ...s.line.map(d => d[1])]).concat(chart.levels).filter(fitting);
     const bands = shown.flatMap(s => s.line.flatMap(d => [d[2], d[3]])).filter(fitting);
     let low = Math.min(...core), high = Math.max(...core);
+    const middles = shown.flatMap(s => [...s.dots, ...s.line].map(d => d[1])).filter(fitting);
+    if (Math.min(...middles) >= 0) low = Math.max(low, 0);
     if (!core.length) { low = 0.1; high = 1; }
     const extent = high - low;
     if (state.logY) {
-      const middles = shown.flatMap(s => [...s.dots, ...s.line].map(d => d[1])).filter(fitting);
       low = Math.max(low, Math.min(...middles, high) / 2) / 1.08; high *= 1.08;
     } else {
       if (bands.length) { low = Math.max(Math.min(low, ...bands), low - extent); high = Math.min(Math.max(high, ...bands), high + extent); }

@@ -57,13 +57,20 @@ class Chart:
             "levels": [_short(level) for level in self.levels],
             "series": [
                 {
-                    "name": series.name, "joined": series.joined, "to": _short(series.measured_to),
+                    "name": series.name, "short": short, "joined": series.joined, "to": _short(series.measured_to),
                     "dots": [[_short(d.n), _short(d.value), _short(d.stderr), d.note] for d in series.dots],
                     "line": [[_short(s.n), _short(s.value), _short(s.low), _short(s.high)] for s in series.line],
                 }
-                for series in self.series
+                for series, short in zip(self.series, told_apart([s.name for s in self.series]), strict=True)
             ],
         }  # fmt: skip
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Curve names without the words that all of them share: what a legend needs."""
+    words = [name.split(" ") for name in names]
+    shared = set.intersection(*map(set, words)) if len(names) > 1 else set()
+    return [" ".join(word for word in name if word not in shared) or " ".join(name) for name in words]
 
 
 def _short(value: float | None) -> float | None:

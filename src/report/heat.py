@@ -34,10 +34,15 @@ def as_html(heat: Heat) -> str:
     )
 
 
+def signed(value: float) -> str:
+    """One decimal, with a sign that is no hyphen."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
 def _cell(value: float, error: float, strength: float) -> str:
     if not np.isfinite(value):
         return "<td>–</td>"
     colour = NONE + (np.abs(strength) * ((GAIN if value > 0 else LOSS) - NONE)).astype(int)
     ink = "white" if colour @ (0.299, 0.587, 0.114) < 140 else "#222"
     style = f"background: rgb({', '.join(str(int(part)) for part in colour)}); color: {ink}"
-    return f'<td style="{style}">{value:+.1f}<small>± {error:.1f}</small></td>'
+    return f'<td style="{style}">{signed(value)}<small>± {error:.1f}</small></td>'

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from src.report.heat import GAIN, LOSS, Heat
+from src.report.heat import GAIN, LOSS, Heat, signed
 
 COLOURS = LinearSegmentedColormap.from_list("gain", [tuple(LOSS / 255), "white", tuple(GAIN / 255)])
 DARK = 0.6
@@ -20,7 +20,7 @@ def plot_heat(title: str, heat: Heat) -> Figure:
     for row, column in np.argwhere(np.isfinite(heat.values)):
         value, error = heat.values[row, column], heat.errors[row, column]
         ink = "white" if abs(value) > DARK * largest else "#222222"
-        axes.text(column, row, f"{value:+.1f}\n± {error:.1f}", ha="center", va="center", fontsize=8.5, color=ink)
+        axes.text(column, row, f"{signed(value)}\n± {error:.1f}", ha="center", va="center", fontsize=8.5, color=ink)
     axes.set_xticks(range(columns), heat.columns, fontsize=9, rotation=20 if columns > 3 else 0, ha="center")
     axes.set_yticks(range(rows), heat.rows, fontsize=9)
     trained_on, _, evaluated_on = heat.corner.partition(" \\ ")

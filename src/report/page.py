@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from src.report import heat, table
 from src.report.chart import Chart
@@ -51,11 +53,25 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def _section(anchor: str, section: Section, charts: list[Chart]) -> str:
     parts = [f'<h2 id="{anchor}">{escape(section.title)}</h2>']
-    for part in section.parts:
-        if isinstance(part, Chart):
-            parts.append(f'<figure data-chart="{len(charts)}"></figure>')
-            charts.append(part)
-        elif isinstance(part, Table):
+    for is_chart, run in groupby(section.parts, key=lambda part: isinstance(part, Chart)):
+        group = list(run)
+        parts += [_charts(group, charts)] if is_chart else _texts(group)
+    return "\n".join(parts)
+
+
+def _charts(group: Sequence[Any], charts: list[Chart]) -> str:
+    """Charts that follow each other stand side by side where there is room."""
+    figures = []
+    for chart in group:
+        figures.append(f'<figure data-chart="{len(charts)}"></figure>')
+        charts.append(chart)
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+def _texts(group: Sequence[Any]) -> list[str]:
+    parts = []
+    for part in group:
+        if isinstance(part, Table):
             parts.append(table.as_html(part))
             if len(part.rows) <= LONGEST_LATEX:
                 latex = escape(table.as_latex(part))
@@ -64,4 +80,4 @@ def _section(anchor: str, section: Section, charts: list[Chart]) -> str:
             parts.append(heat.as_html(part))
         else:
             parts.append(f"<p>{escape(part)}</p>")
-    return "\n".join(parts)
+    return parts

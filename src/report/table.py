@@ -1,5 +1,6 @@
 """A table of a report, as HTML and as LaTeX."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,9 +14,13 @@ LATEX = {
 }  # fmt: skip
 
 
+NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+−-]?\d+)?( ?%| ± .*| \[.*\])?$")
+NOTHING = "–"
+
+
 @dataclass(frozen=True)
 class Table:
-    """`rows` hold a cell for each heading; numbers are right-aligned, None is an en dash."""
+    """`rows` hold a cell for each heading. None and NaN are an en dash; columns of numbers are right-aligned."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -23,21 +28,32 @@ class Table:
 
 def number(value: float) -> str:
     """Four significant digits; whole numbers with thousands separators."""
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}".replace("-", "−")
+
+
+def with_error(value: float, error: float, digits: int = 1) -> str:
+    """`12.3 ± 0.4`."""
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """`0.98 [0.95, 0.99]`, or the value alone."""
+    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def as_html(table: Table) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in table.headings)
-    rows = "\n".join(f"<tr>{''.join(_html_cell(cell) for cell in row)}</tr>" for row in table.rows)
+    kinds = [' class="number"' if numeric else "" for numeric in _numeric_columns(table)]
+    head = "".join(f"<th{kind}>{escape(heading)}</th>" for kind, heading in zip(kinds, table.headings, strict=True))
+    rows = "\n".join(
+        f"<tr>{''.join(f'<td{kind}>{escape(_text(cell))}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>"
+        for row in table.rows
+    )
     return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def as_latex(table: Table) -> str:
-    """A `tabular` with the rules of booktabs; columns of numbers are right-aligned."""
-    columns = zip(*table.rows, strict=True) if table.rows else [() for _ in table.headings]
-    align = "".join("r" if any(_is_number(cell) for cell in column) else "l" for column in columns)
+    """A `tabular` with the rules of booktabs."""
+    align = "".join("r" if numeric else "l" for numeric in _numeric_columns(table))
     lines = [" & ".join(latex_text(_text(cell)) for cell in row) + r" \\" for row in table.rows]
     head = " & ".join(latex_text(heading) for heading in table.headings) + r" \\"
     rules = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}"]
@@ -49,16 +65,14 @@ def latex_text(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def _html_cell(cell: Cell) -> str:
-    kind = ' class="number"' if _is_number(cell) else ""
-    return f"<td{kind}>{escape(_text(cell))}</td>"
-
-
-def _is_number(cell: Cell) -> bool:
-    return isinstance(cell, int | float)
+def _numeric_columns(table: Table) -> list[bool]:
+    """Whether a column's first cell that is not empty begins as a number does."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.headings))]
+    firsts = [next((_text(cell) for cell in column if _text(cell) != NOTHING), "") for column in columns]
+    return [NUMBER.match(first) is not None for first in firsts]
 
 
 def _text(cell: Cell) -> str:
     if cell is None or cell != cell:  # NaN
-        return "–"
+        return NOTHING
     return cell if isinstance(cell, str) else number(cell)

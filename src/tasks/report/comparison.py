@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from src.report.chart import Chart, Dot, Series
 from src.report.page import Section
-from src.report.table import Table
+from src.report.table import Table, with_interval
 from src.tasks.comparison import Difference
 from src.tasks.findings import Findings
 
@@ -20,8 +20,11 @@ def comparison_section(findings: Findings) -> Section:
         parts.append(_chart(factor, [row for row in rows if row.metric == "eval/accuracy"]))
         parts.append(
             Table(
-                ["a", "b", "curve a", "metric", "n", "b − a", "from", "to"],
-                [[r.value_a, r.value_b, r.curve_a, r.metric, r.n, r.difference, r.low, r.high] for r in rows],
+                ["a", "b", "curve a", "metric", "n", "b − a"],
+                [
+                    [r.value_a, r.value_b, r.curve_a, r.metric, r.n, with_interval(r.difference, r.low, r.high)]
+                    for r in rows
+                ],
             )
         )
     return Section("Side by side", parts)

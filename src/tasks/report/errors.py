@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from src.report.chart import Chart, Dot, Series
 from src.report.page import Section
-from src.report.table import Table
-from src.tasks.error_classes import FEW, ErrorRates
+from src.report.table import Table, with_error
+from src.tasks.error_classes import FEW, ErrorCorrelation, ErrorRates
 from src.tasks.findings import Findings
 from src.tracking.query import PointRecord
 
@@ -30,15 +30,21 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
             f"sizes with all their seeds; {findings.confidence:.0%} intervals). A class that makes up nearly all "
             "mistakes follows their total by arithmetic.",
             Table(
-                ["over", "errors", "points", "r", "r²", "r² from", "r² to"],
-                [[c.over, c.error, c.points, c.r, c.r_squared, c.low, c.high] for c in findings.error_correlations],
+                ["over", "errors", "points", "r", "r²"],
+                [
+                    [c.over, c.error, c.points, f"{c.r:.2f}".replace("-", "−"), _r_squared(c)]
+                    for c in findings.error_correlations
+                ],
             ),
             Table(
-                ["curve", "n", "seeds", "format %", "±", "reasoning %", "±", "more finely"],
+                ["curve", "n", "seeds", "format (%)", "reasoning (%)", "more finely"],
                 [
                     [
-                        r.curve, r.n, r.seeds, 100 * r.format, 100 * r.format_stderr, 100 * r.reasoning,
-                        100 * r.reasoning_stderr,
+                        r.curve,
+                        r.n,
+                        r.seeds,
+                        with_error(100 * r.format, 100 * r.format_stderr),
+                        with_error(100 * r.reasoning, 100 * r.reasoning_stderr),
                         ", ".join(f"{name} {100 * share:.1f} %" for name, share in r.details.items()),
                     ]
                     for r in findings.error_rates
@@ -46,6 +52,11 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
             ),
         ],
     )  # fmt: skip
+
+
+def _r_squared(c: ErrorCorrelation) -> str:
+    ends = "" if c.low is None or c.high is None else f" [{c.low:.2f}, {c.high:.2f}]"
+    return f"{c.r_squared:.2f}{ends}"
 
 
 def _or(n: int | None, otherwise: str) -> int | str:

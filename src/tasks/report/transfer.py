@@ -7,7 +7,7 @@ import numpy as np
 from src.report.chart import Chart, Dot, Series
 from src.report.heat import Heat
 from src.report.page import Section
-from src.report.table import Table
+from src.report.table import Table, with_error
 from src.tasks.transfer import Transfer
 from src.tracking.query import PointRecord
 
@@ -29,7 +29,7 @@ def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[
         parts.append(f"Over n: in the table, as {len(curves)} curves are too many for charts.")
     parts.append(
         Table(
-            ["curve", "trained on", "evaluated on", "n", "seeds", "base %", "finetuned %", "gain", "±"],
+            ["curve", "trained on", "evaluated on", "n", "seeds", "base (%)", "finetuned (%)", "gain"],
             [
                 [
                     r.curve,
@@ -37,10 +37,9 @@ def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[
                     r.evaluated_on,
                     r.n,
                     r.seeds,
-                    100 * r.base,
-                    100 * r.accuracy,
-                    100 * r.gain,
-                    100 * r.stderr,
+                    f"{100 * r.base:.1f}",
+                    f"{100 * r.accuracy:.1f}",
+                    with_error(100 * r.gain, 100 * r.stderr),
                 ]
                 for r in rows
             ],
