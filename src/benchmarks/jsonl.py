@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from src.benchmarks.base import BadData, Benchmark, Example, Verdict
 from src.benchmarks.jsonl_files import read_jsonl
 from src.benchmarks.own_files import OwnFile, refuse_shared_prompts
-from src.benchmarks.scorers import NEEDED, golds_for, own_source, scorer_named
-from src.benchmarks.text_answer import hidden_answers
+from src.benchmarks.scorers import NEEDED, gold_and_hidden, own_source, scorer_named
 
 Part = Literal["prompt", "answer", "gold", "tests"]
 
@@ -47,13 +46,16 @@ class Jsonl(Benchmark):
 
     def _examples(self, file: Path, needed: Part) -> list[Example]:
         rows = read_jsonl(file, {self.fields[needed]: object, self.fields["prompt"]: str})
-        return [self._example(row, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
+        return [self._example(row, needed, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
 
-    def _example(self, row: dict[str, Any], place: str) -> Example:
-        answer = str(row.get(self.fields["answer"], ""))
+    def _example(self, row: dict[str, Any], needed: Part, place: str) -> Example:
+        given: dict[Part, Any] = {part: row.get(self.fields[part]) for part in get_args(Part)}
+        answer = "" if given["answer"] is None else str(given["answer"])
         try:
-            gold, *others = golds_for(self.scorer, row.get(self.fields["gold"]), answer)
+            if given[needed] in (None, "", []):
+                raise ValueError(f"the field {self.fields[needed]!r} is empty")
+            return Example(
+                given["prompt"], answer, *gold_and_hidden(self.scorer, given["gold"], given["tests"], answer)
+            )
         except ValueError as error:
-            raise BadData(f"{place}: the gold answer {error}.") from error
-        tests = row.get(self.fields["tests"], "") if self.scorer == "code" else hidden_answers(others)
-        return Example(row[self.fields["prompt"]], answer, gold, tests if isinstance(tests, str) else "\n".join(tests))
+            raise BadData(f"{place}: {error}.") from error

@@ -10,45 +10,46 @@ from typing import Any, Literal
 from src.benchmarks.base import Example, Verdict
 from src.benchmarks.number import final_number
 from src.benchmarks.number import judge as judge_number
-from src.benchmarks.text_answer import accepted_answers, final_answer, judge_text
+from src.benchmarks.text_answer import accepted_answers, final_answer, hidden_answers, judge_text
 from src.errors import FathomError
 
 NAMES = "exact_match, f1, number, regex, code, python:module.function"
-
 
 # What a test row must hold beside its prompt, by scorer; the others can do with the reference answer.
 NEEDED: Mapping[str, Literal["tests", "gold"]] = {"code": "tests", "regex": "gold"}
 
 
-def golds_for(scorer: str, given: object, answer: str) -> list[str]:
-    """The accepted answers, at least one, in the form that the scorer compares with.
+def gold_and_hidden(scorer: str, given: object, tests: object, answer: str) -> tuple[str, str]:
+    """`Example.gold` and `Example.hidden`, in the form that the scorer compares with.
 
-    `given` is one answer, a list of them, or None: then what follows `####` in the reference `answer`, or all of it.
-    Raises ValueError, with a clause that says what is wrong.
+    `given` is one accepted answer, a list of them, or None: then what follows `####` in the reference `answer`, or all
+    of it. `tests` are Python source, or a list of it, for the scorer `code`. Raises ValueError, with what is wrong.
     """
+    if scorer == "code":
+        return "", "\n".join(str(each) for each in (tests if isinstance(tests, list) else [tests or ""]))
     if given is None:
-        return [""] if scorer in NEEDED else [_comparable(scorer, answer)]
+        return ("" if scorer == "regex" else _comparable(scorer, answer)), ""
     golds = [_comparable(scorer, str(gold)) for gold in (given if isinstance(given, list) else [given])]
     if not golds:
-        raise ValueError("is an empty list")
-    return golds
+        raise ValueError("the gold answer is an empty list")
+    return golds[0], hidden_answers(golds[1:])
 
 
 def _comparable(scorer: str, gold: str) -> str:
     if scorer == "number":
         number = final_number(gold) or final_number(f"#### {gold}")
         if number is None:
-            raise ValueError(f"is no number and has none after ####: {gold!r}")
+            raise ValueError(f"the gold answer is no number and has none after ####: {gold!r}")
         return number
     if scorer == "regex":
         try:
             re.compile(gold)
         except re.error as error:
-            raise ValueError(f"is no regular expression ({error}): {gold!r}") from error
+            raise ValueError(f"the gold answer is no regular expression ({error}): {gold!r}") from error
         return gold
     gold = final_answer(gold) or gold.strip()
     if scorer in ("exact_match", "f1") and not gold:
-        raise ValueError("is missing or empty")
+        raise ValueError("the gold answer is missing or empty")
     return gold
 
 

@@ -136,6 +136,9 @@ def test_complaints(tmp_path: Path) -> None:
         jsonl(tmp_path, "exact_match", test, [TRAIN, {"prompt": "3+3?"}]).pool()
     with pytest.raises(BadData, match=r"test\.jsonl, line 1: the gold answer is missing or empty"):
         jsonl(tmp_path, "exact_match", [{"prompt": "2+2?"}]).test()
+    for scorer, row in (("regex", {"gold": None}), ("regex", {"gold": ""}), ("code", {"tests": []})):
+        with pytest.raises(BadData, match=r"test\.jsonl, line 1: the field '(gold|tests)' is empty"):
+            jsonl(tmp_path, scorer, [{"prompt": "2+2?", **row}]).test()
     with pytest.raises(BadData, match=r"test\.jsonl, line 1: the gold answer is an empty list"):
         jsonl(tmp_path, "exact_match", [{"prompt": "2+2?", "gold": []}]).test()
     with pytest.raises(BadData, match=r"train\.jsonl, line 2: this prompt is in .*test\.jsonl too; remove it from one"):
