@@ -1,12 +1,13 @@
 """What a tiny base is pretrained on: an endless stream of short documents about the procedural world.
 
 The documents teach skills that finetuning can draw out (arithmetic, following a quantity through a story, facts,
-lists), in surface forms of their own: never a benchmark's prompt, never its marker for the final answer.
+lists, lines of code), in surface forms of their own: never a benchmark's prompt, never its marker for the final answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
 from src.benchmarks.world import words
+from src.benchmarks.world.code import program
 from src.benchmarks.world.dice import Dice
 from src.benchmarks.world.facts import general_statements, people, statements
 from src.benchmarks.world.quantities import LARGEST, Pile, Step, Style, draw_pile
@@ -64,7 +65,7 @@ def _copy(dice: Dice) -> str:
 
 
 def _fact(dice: Dice) -> str:
-    if dice.chance(0.2):
+    if dice.chance(0.1):
         return " ".join(dice.sample(general_statements(), 4))
     said = statements(dice.choice(list(people().values())))
     return " ".join(dice.sample(said, len(said)))
@@ -84,7 +85,7 @@ def _list(dice: Dice) -> str:
     return f"list : {' '.join(items)} . {' '.join(dice.sample(forms, 3))}"
 
 
-# Shares of documents, in twentieths.
+# How often each kind of document comes, of 41. By tokens it is half calculation, a quarter facts, an eighth code.
 _MIX: Sequence[Callable[[Dice], str]] = (
     *[_count] * 6,
     *[_ledger] * 4,
@@ -92,8 +93,9 @@ _MIX: Sequence[Callable[[Dice], str]] = (
     *[_chain] * 2,
     *[_drill] * 2,
     *[_copy] * 2,
-    _fact,
-    _list,
+    *[_fact] * 12,
+    *[_list] * 6,
+    *[program] * 5,
 )
 
 
