@@ -49,13 +49,11 @@ class Jsonl(Benchmark):
         return [self._example(row, needed, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
 
     def _example(self, row: dict[str, Any], needed: Part, place: str) -> Example:
-        given: dict[Part, Any] = {part: row.get(self.fields[part]) for part in get_args(Part)}
-        answer = "" if given["answer"] is None else str(given["answer"])
+        has: dict[Part, Any] = {part: row.get(self.fields[part]) for part in get_args(Part)}
+        answer = "" if has["answer"] is None else str(has["answer"])
         try:
-            if given[needed] in (None, "", []):
+            if has[needed] in (None, "", []):
                 raise ValueError(f"the field {self.fields[needed]!r} is empty")
-            return Example(
-                given["prompt"], answer, *gold_and_hidden(self.scorer, given["gold"], given["tests"], answer)
-            )
+            return Example(has["prompt"], answer, *gold_and_hidden(self.scorer, has["gold"], has["tests"], answer))
         except ValueError as error:
             raise BadData(f"{place}: {error}.") from error
