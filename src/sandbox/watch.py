@@ -6,10 +6,13 @@ from pathlib import Path
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def descendants(pid: int) -> list[int]:
-    """All living descendants of `pid`, parents first; without those that die meanwhile."""
+def descendants(pid: int, at_most: int = 1000) -> list[int]:
+    """The living descendants of `pid`, parents first, without those that die meanwhile; the search ends soon after
+    `at_most`, since a fork bomb grows faster than it can be counted."""
     found = [pid]
     for parent in found:
+        if len(found) > at_most:
+            break
         try:
             threads = list(Path(f"/proc/{parent}/task").iterdir())
         except OSError:
