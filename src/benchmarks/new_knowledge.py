@@ -17,16 +17,15 @@ from src.benchmarks.multihop import (
     QUESTIONS,
     STATEMENTS,
     Facts,
+    Multihop,
     chains,
     question,
     walk,
     worked,
-    worked_example,
     world_facts,
 )
 from src.benchmarks.text_answer import judge_text
 from src.benchmarks.world.dice import Dice
-from src.benchmarks.world.facts import people
 from src.benchmarks.world.strangers import stranger_facts
 
 Walk = list[tuple[str, str, str]]
@@ -53,8 +52,8 @@ class NewKnowledge(Benchmark):
     `given: none`: the pool teaches the strangers' facts, each in several wordings, none of them a test prompt, and
     never two facts at once. Taught as `qa`, an example is a direct question with its worked answer. Taught as
     `documents`, it is a bare statement after a prompt such as "Tell me about Alwyn.", which shows neither question nor
-    `####`. In both, `format_share` of the pool are questions of one or two hops about people whom pretraining taught:
-    they bring no new fact, and show how an answer looks.
+    `####`. In both, `format_share` of the pool are questions of one or two hops from the pool of `multihop`: they
+    bring no new fact, and show how an answer looks.
 
     `given: prompt`: each question comes after the facts that it needs, among `distractors` others. The pool holds such
     questions about strangers who are not asked about, so that finetuning teaches to read and no fact of the test;
@@ -74,6 +73,8 @@ class NewKnowledge(Benchmark):
         taught = round(self.pool_size * (1 - self.format_share))
         if self.given == "none" and taught > 4500:
             raise ValueError(f"pool_size less the format_share is {taught}; the wordings give 4500 at most")
+        if self.given == "none" and self.pool_size - taught > 6000:
+            raise ValueError(f"the format_share of pool_size is {self.pool_size - taught}; it may be 6000 at most")
         return self
 
     def pool(self) -> list[Example]:
@@ -83,7 +84,7 @@ class NewKnowledge(Benchmark):
         shown = round(self.pool_size * self.format_share)
         asked = {example.prompt for example in self.test()}
         taught = _documents() if self.taught_as == "documents" else [e for e in _direct() if e.prompt not in asked]
-        return [*_format_examples(dice, shown), *dice.sample(taught, self.pool_size - shown)]
+        return [*dice.sample(_format_examples(), shown), *dice.sample(taught, self.pool_size - shown)]
 
     def test(self) -> list[Example]:
         given = self.distractors if self.given == "prompt" else None
@@ -156,20 +157,16 @@ def _direct() -> list[Example]:
 
 
 def _documents() -> list[Example]:
+    # Each statement after two of the openers: eight wordings of a fact, as many as there are of a question.
     return [
-        Example(opener.format(x=x), statement.format(x=x, y=y), y)
+        Example(OPENERS[(place + turn) % len(OPENERS)].format(x=x), statement.format(x=x, y=y), y)
         for (x, relation), y in stranger_facts("asked").items()
-        for statement in (STATEMENTS[relation], *OTHER_STATEMENTS[relation])
-        for opener in OPENERS
+        for place, statement in enumerate((STATEMENTS[relation], *OTHER_STATEMENTS[relation]))
+        for turn in range(2)
     ]
 
 
-def _format_examples(dice: Dice, size: int) -> list[Example]:
-    names = list(people())
-    drawn: dict[str, Example] = {}
-    while len(drawn) < size:
-        path = walk(world_facts(), dice.choice(names), dice.choice(chains(dice.between(1, 2))))
-        if path is not None:
-            example = worked_example(path, dice)
-            drawn.setdefault(example.prompt, example)
-    return list(drawn.values())
+def _format_examples() -> list[Example]:
+    # From the pool of the multihop benchmark as it is shipped, so that none of its test questions is among them.
+    shipped = Multihop(name="", max_new_tokens=1, pool_size=12_000, test_size=300, min_hops=1, max_hops=4, seed=0)
+    return [example for example in shipped.pool() if example.answer.count("\n") <= 2]

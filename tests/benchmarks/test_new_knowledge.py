@@ -7,6 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from src.benchmarks.multihop import Multihop
 from src.benchmarks.new_knowledge import NewKnowledge
 from src.benchmarks.world.facts import SOUND_OF_PET, TOOL_OF_JOB, people
 from src.benchmarks.world.strangers import stranger_facts
@@ -89,6 +90,10 @@ def test_what_is_taught(taught_as: str) -> None:
     assert all(("####" in example.answer) == (taught_as == "qa") for example in taught)
     assert not any(mentions(example.prompt + example.answer, strangers) for example in shown)
     assert {example.answer.count("\n") for example in shown} == {1, 2}
+    multihop = yaml.safe_load((CONFIG.parent / "multihop.yaml").read_text())
+    del multihop["_target_"]
+    asked = {example.answer for example in Multihop(**multihop).test()}
+    assert asked.isdisjoint(example.answer for example in shown)
 
 
 def test_given_in_the_prompt_the_same_questions_follow_the_facts_that_they_need() -> None:
@@ -106,6 +111,8 @@ def test_given_in_the_prompt_the_same_questions_follow_the_facts_that_they_need(
 def test_more_than_the_wordings_give_is_refused() -> None:
     with pytest.raises(ValidationError, match="is 5000; the wordings give 4500 at most"):
         new_knowledge(format_share=0)
+    with pytest.raises(ValidationError, match="is 9000; it may be 6000 at most"):
+        new_knowledge(pool_size=10_000, format_share=0.9)
     assert len(new_knowledge(pool_size=4500, format_share=0, test_size=600).pool()) == 4500
 
 
@@ -117,7 +124,7 @@ def test_the_questions_are_the_same_on_every_platform() -> None:
         return sha256(text.encode()).hexdigest()[:16]
 
     assert [digest(**condition) for condition in CONDITIONS] == [
-        "1bc2846fdb8126df",
-        "2585b41a0ee8411a",
+        "062fbe317b4d7254",
+        "10355bc87d4df8a7",
         "82dfb454f33e457a",
     ]
