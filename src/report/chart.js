@@ -50,7 +50,7 @@ function draw(figure, chart) {
     link.href = URL.createObjectURL(new Blob([text], {type: "image/svg+xml"}));
     link.download = chart.title.replace(/[^\w.-]+/g, "-") + ".svg"; link.click();
   };
-  bar.append(title, button("log n", state.logX, toggle("logX")), button("log y", state.logY, toggle("logY")),
+  bar.append(title, button("log x", state.logX, toggle("logX")), button("log y", state.logY, toggle("logY")),
              button("save SVG", false, save));
   const canvas = document.createElement("div"); canvas.className = "canvas";
   chart.series.forEach((series, i) => {
@@ -133,11 +133,11 @@ function draw(figure, chart) {
         if (d[2]) svg.append(element("line", {x1: x(d[0]), x2: x(d[0]), y1: y(d[1] - d[2]), y2: y(d[1] + d[2]), stroke: s.colour, "stroke-width": 1.3}));
         svg.append(element("circle", {cx: x(d[0]), cy: y(d[1]), r: 4.2, fill: s.colour}));
         const error = d[2] ? ` ± ${plain(d[2] * unit)}` : "";
-        targets.push([x(d[0]), y(d[1]), `${s.name}\nn = ${plain(d[0])}: ${plain(d[1] * unit)}${error}${sign}${d[3] ? "\n" + d[3] : ""}`]);
+        targets.push([x(d[0]), y(d[1]), `${s.name}\n${chart.along} = ${plain(d[0])}: ${plain(d[1] * unit)}${error}${sign}${d[3] ? "\n" + d[3] : ""}`]);
       }
       for (const d of line) {
         const band = d[2] === null ? "" : ` [${plain(d[2] * unit)}, ${plain(d[3] * unit)}]`;
-        targets.push([x(d[0]), y(d[1]), `${s.name}\nfit at n = ${plain(Number(d[0].toPrecision(3)))}: ${plain(d[1] * unit)}${sign}${band}`]);
+        targets.push([x(d[0]), y(d[1]), `${s.name}\nfit at ${chart.along} = ${plain(Number(d[0].toPrecision(3)))}: ${plain(d[1] * unit)}${sign}${band}`]);
       }
     }
     const mark = element("circle", {r: 7, fill: "none", stroke: "#333", visibility: "hidden"});

@@ -39,12 +39,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Series over n. `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes."""
+    """Series over n, or over what `along` names.
+
+    `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes.
+    """
 
     title: str
     y_label: str
     series: Sequence[Series]
     x_label: str = "finetuning examples n"
+    along: str = "n"
     log_y: bool = False
     percent: bool = False
     levels: Sequence[float] = field(default=())
@@ -53,7 +57,8 @@ class Chart:
     def as_json(self) -> dict[str, Any]:
         """For `chart.js`; numbers rounded to six digits, since a screen shows no more."""
         return {
-            "title": self.title, "x": self.x_label, "y": self.y_label, "logY": self.log_y, "percent": self.percent,
+            "title": self.title, "x": self.x_label, "along": self.along, "y": self.y_label,
+            "logY": self.log_y, "percent": self.percent,
             "levels": [_short(level) for level in self.levels],
             "series": [
                 {

@@ -1,9 +1,10 @@
-"""What a study says beside its laws: errors by class, transfer, and curves side by side, as tables and metrics."""
+"""What a study says: exponents, errors by class, transfer, and curves side by side, as tables and metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from src.scaling.analysis import StudyAnalysis
 from src.tasks.comparison import Difference, MeasuredMean, Pair, differences, measured_means, pairs
 from src.tasks.error_classes import (
     ErrorCorrelation,
@@ -13,6 +14,7 @@ from src.tasks.error_classes import (
     error_rates,
     few_format_errors,
 )
+from src.tasks.exponents import Exponent, ExponentDifference, exponent_differences, exponents
 from src.tasks.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
 
@@ -29,6 +31,8 @@ class Findings:
     transfer: list[Transfer]
     pairs: list[Pair]
     differences: list[Difference]
+    exponents: list[Exponent]
+    exponent_differences: list[ExponentDifference]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """By name, for those that have rows; rows of one table have the same keys."""
@@ -39,8 +43,10 @@ class Findings:
             "error_correlations": self.error_correlations,
             "transfer": self.transfer,
             "differences": self.differences,
+            "exponents": self.exponents,
+            "exponent_differences": self.exponent_differences,
         }
-        return {name: [dict(vars(row)) for row in rows] for name, rows in named.items() if rows}
+        return {name: [_columns(row) for row in rows] for name, rows in named.items() if rows}
 
     def metrics(self) -> dict[str, float]:
         """What holds for a whole curve, by the metric's name."""
@@ -52,10 +58,14 @@ class Findings:
         return {name: value for name, value in named.items() if value is not None and value == value}
 
 
-def find(points_of: Mapping[str, Sequence[PointRecord]], replicates: int, confidence: float, seed: int) -> Findings:
-    """All findings from the points of each curve; the bootstrap of the correlations is seeded."""
+def find(
+    points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, replicates: int, seed: int
+) -> Findings:
+    """All findings from the points of each curve and their laws, at the analysis' confidence."""
+    confidence = analysis.confidence
     rates = error_rates(points_of)
     compared = pairs(points_of)
+    found = exponents(analysis, points_of)
     return Findings(
         confidence=confidence,
         means=measured_means(points_of, confidence),
@@ -65,4 +75,10 @@ def find(points_of: Mapping[str, Sequence[PointRecord]], replicates: int, confid
         transfer=transfers(points_of),
         pairs=compared,
         differences=differences(points_of, compared, confidence),
+        exponents=found,
+        exponent_differences=exponent_differences(found, compared, confidence, seed),
     )
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if name != "replicates"}

@@ -18,7 +18,7 @@ from src.tracking.runs import claim
 from src.tracking.store import open_store
 
 # What an analysis computes with, beside the scientific rooms.
-CODE = ("fit_laws", "curves", "means", "error_classes", "transfer", "comparison")
+CODE = ("fit_laws", "curves", "means", "error_classes", "transfer", "comparison", "exponents")
 
 console = Console()
 
@@ -34,7 +34,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     analysis = analyse(curves, config.replicates, config.confidence, config.seed)
-    findings = find(points_of, config.replicates, config.confidence, config.seed)
+    findings = find(points_of, analysis, config.replicates, config.seed)
 
     console.print(_table(config.study, analysis))
     console.print(analysis.methods, style="dim")

@@ -13,8 +13,10 @@ from src.scaling.analysis import StudyAnalysis
 from src.tasks.findings import Findings
 from src.tasks.report.comparison import comparison_section
 from src.tasks.report.errors import error_section
+from src.tasks.report.exponents import exponent_section
 from src.tasks.report.figures import MOST_FIGURES, figures
 from src.tasks.report.laws import law_sections
+from src.tasks.report.methods import methods_section
 from src.tasks.report.transfer import transfer_section
 from src.tracking.query import PointRecord
 
@@ -30,11 +32,15 @@ def write_report(
     findings: Findings,
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
-    sections = [*law_sections(analysis, points_of), error_section(findings, points_of)]
+    sections = [*law_sections(analysis, points_of)]
+    if findings.exponents:
+        sections.append(exponent_section(findings))
+    sections.append(error_section(findings, points_of))
     if findings.transfer:
         sections.append(transfer_section(findings.transfer, points_of))
     if findings.differences:
         sections.append(comparison_section(findings))
+    sections.append(methods_section(study, points_of, left_out, analysis))
     count = sum(len(points) for points in points_of.values())
     lead = f"{count} points on {len(points_of)} curves" + (f"; {left_out} older ones left out" if left_out else "")
     laws = directory / "laws"

@@ -1,4 +1,4 @@
-"""The report's sections on laws: curves with their fits, the table of parameters, and how the numbers were made."""
+"""The report's sections on laws: curves with their fits and the table of parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,7 +23,6 @@ def law_sections(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[Point
     return [
         Section("Curves", list(_charts(analysis, points_of))),
         Section("Laws", [Table(headings, rows)]),
-        Section("Methods", [analysis.methods]),
     ]
 
 
