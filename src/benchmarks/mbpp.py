@@ -60,7 +60,7 @@ class Mbpp(CodeBenchmark):
 
 def _example(row: dict[str, Any], place: str) -> Example:
     tests = "\n".join(row["test_list"]).replace("\r\n", "\n")
-    code = row["code"].replace("\r\n", "\n").strip("\n")
+    code = row["code"].replace("\r\n", "\n").strip("\r\n")
     return Example(
         prompt=f"{row['text']}\nYour code should pass these tests:\n{tests}",
         answer=code,
