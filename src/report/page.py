@@ -14,7 +14,8 @@ from src.report.heat import Heat
 from src.report.table import Table
 
 HERE = Path(__file__).parent
-LONGEST_LATEX = 60  # rows; a longer table would be there twice
+# In rows. LaTeX is a table's second copy, and a browser is slow with tens of thousands of rows.
+LONGEST_LATEX, LONGEST_TABLE = 60, 2000
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def _texts(group: Sequence[Any]) -> list[str]:
     parts = []
     for part in group:
         if isinstance(part, Table):
-            parts.append(table.as_html(part))
+            parts.append(table.as_html(Table(part.headings, part.rows[:LONGEST_TABLE])))
+            if len(part.rows) > LONGEST_TABLE:
+                parts.append(f"<p>The first {LONGEST_TABLE:,} of {len(part.rows):,} rows.</p>")
             if len(part.rows) <= LONGEST_LATEX:
                 latex = escape(table.as_latex(part))
                 parts.append(f"<details><summary>LaTeX</summary><pre>{latex}</pre></details>")

@@ -47,6 +47,13 @@ def test_the_data_are_what_the_charts_show():
     assert second["series"][0]["dots"][0][1] is None
 
 
+def test_a_long_table_is_cut_and_says_so():
+    html = report(Table(["n"], [[i] for i in range(3000)]))
+    assert html.count("<tr>") == 2001
+    assert "The first 2,000 of 3,000 rows." in html
+    assert "LaTeX" not in html
+
+
 def test_a_legend_names_what_differs():
     assert told_apart(["m1 arithmetic full r1", "m2 arithmetic full r1"]) == ["m1", "m2"]
     assert told_apart(["m1 arithmetic"]) == ["m1 arithmetic"]

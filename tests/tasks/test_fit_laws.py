@@ -2,12 +2,12 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from src.config import AnalyzeConfig
 from src.errors import FathomError
 from src.tasks.fit_laws import fit_laws
+from src.tracking.query import predictions
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -29,56 +29,89 @@ def analyze(root, **changes):
     return AnalyzeConfig(**(fields | changes))
 
 
-def point(store, n, seed, accuracy, nll, model="m"):
-    """A complete point with that accuracy and loss, and predictions that agree with them."""
-    right = np.arange(ITEMS) < round(accuracy * ITEMS)
-    rows = [
-        {"score": float(r), "error": None if r else "reasoning", "nll": 10 * nll, "answer_tokens": 10} for r in right
-    ]
-    params = {"model": model, "benchmark": "b", "method": "full", "recipe": "tiny", "n_examples": n, "seed": seed}
-    with claim(store, key=f"{model}{n}-{seed}", kind="finetune", name="p", study="s", params=params) as run:
-        run.log_table("predictions", rows)
-        wrong = 1 - float(right.mean())
-        rates = {"eval/format_error_rate": 0.0, "eval/reasoning_error_rate": wrong}
-        run.complete({"eval/accuracy": 1 - wrong, "eval/nll": nll} | rates)
+def point(store, n, seed, accuracy, nll, model="m", **params):
+    """A complete point with that accuracy and loss on a test of 200 items, and a further benchmark that forgets."""
+    fixed = {"model": model, "benchmark": "b", "method": "full", "recipe": "tiny", "n_examples": n, "seed": seed}
+    key = "-".join(map(str, (model, n, seed, *params.values())))
+    with claim(store, key=key, kind="finetune", name="p", study="s", params=fixed | params) as run:
+        run.complete(
+            {
+                "eval/accuracy": accuracy,
+                "eval/accuracy_stderr": (accuracy * (1 - accuracy) / ITEMS) ** 0.5,
+                "eval/nll": nll,
+                "eval/nll_stderr": 0.01 * nll,
+                "eval/n_items": ITEMS,
+                "eval/format_error_rate": (1 - accuracy) / (2 + n),
+                "eval/reasoning_error_rate": (1 - accuracy) * (1 + n) / (2 + n),
+                "also/other/accuracy": 0.6 - 0.0001 * n,
+                "also/other/accuracy_stderr": 0.02,
+            }
+        )
 
 
-@pytest.fixture
-def root(tmp_path, migrated):
-    root = tmp_path / "mlruns"
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, migrated):
+    root = tmp_path_factory.mktemp("study") / "mlruns"
     root.mkdir()
     (root / "mlflow.db").write_bytes(migrated.read_bytes())
     store = open_store(None, root)
     for n in (10, 40, 160, 640, 2560):
         for seed in (0, 1):
-            point(store, n, seed, accuracy=0.02 * n ** (1 / 2.5), nll=0.3 + 2 * n**-0.4 + 0.001 * seed)
+            point(
+                store, n, seed, accuracy=0.02 * n ** (1 / 2.5) * (1 + 0.02 * seed), nll=0.3 + 2 * n**-0.4 + 0.001 * seed
+            )
     for n in (0, 10):
-        point(store, n, 0, accuracy=0.5, nll=1.0, model="short")
+        point(store, n, 0, accuracy=0.5, nll=1.0, model="short", **{"recipe.lr": 0.1})
+        point(store, n, 0, accuracy=0.7, nll=0.5, model="short", **{"recipe.lr": 0.2})
     return root
+
+
+def analysis_runs(root):
+    store = open_store(None, root)
+    experiment = store.client.get_experiment_by_name("s").experiment_id
+    return store, store.client.search_runs([experiment], filter_string="tags.`fathom.kind` = 'analysis'")
 
 
 def test_the_laws_behind_the_points_are_found_drawn_and_logged(root, capsys):
     fit_laws(analyze(root))
     shown = capsys.readouterr().out
     assert "too few" in " ".join(shown.split()) or "too few" in shown
-    rows = json.loads((root.parent / "out" / "laws" / "laws.json").read_text())["rows"]
+    laws = root.parent / "out" / "laws"
+    rows = json.loads((laws / "laws.json").read_text())["rows"]
     (paper,) = [r for r in rows if r["law"] == "paper" and r["curve"].startswith("m ")]
     assert float(paper["parameters"]["a"].split()[0]) == pytest.approx(2, rel=0.05)
     assert float(paper["parameters"]["b"].split()[0]) == pytest.approx(2.5, rel=0.05)
     (floor,) = [r for r in rows if r["metric"] == "eval/nll" and r["curve"].startswith("m ")]
     assert float(floor["parameters"]["E"].split()[0]) == pytest.approx(0.3, rel=0.05)
     assert float(floor["parameters"]["beta"].split()[0]) == pytest.approx(0.4, rel=0.05)
-    assert {p.name for p in (root.parent / "out" / "laws").glob("*.png")} >= {"b-accuracy-paper.png", "b-errors.png"}
+    assert {p.name for p in laws.glob("*.png")} >= {"b-accuracy-paper.png", "b-errors.png"}
 
-    store = open_store(None, root)
-    experiment = store.client.get_experiment_by_name("s").experiment_id
-    (run,) = store.client.search_runs([experiment], filter_string="tags.`fathom.kind` = 'analysis'")
+    store, (run,) = analysis_runs(root)
     assert run.data.tags["fathom.complete"] == "true"
     assert run.data.metrics["law/paper/accuracy/b/m b full tiny"] == pytest.approx(2.5, rel=0.05)
+    artifacts = {a.path for a in store.client.list_artifacts(run.info.run_id)}
+    tables = {"laws", "means", "error_classes", "few_format_errors", "error_correlations", "transfer", "differences"}
+    assert artifacts >= {"report.html", *(f"{table}.json" for table in tables)}
     assert "laws/b-errors.svg" in {a.path for a in store.client.list_artifacts(run.info.run_id, "laws")}
 
     fit_laws(analyze(root))  # the same points and settings: nothing is logged twice
-    assert len(store.client.search_runs([experiment], filter_string="tags.`fathom.kind` = 'analysis'")) == 1
+    assert len(analysis_runs(root)[1]) == 1
+
+
+def test_what_else_the_study_says_is_logged(root):
+    fit_laws(analyze(root))
+    store, (run,) = analysis_runs(root)
+    metrics = run.data.metrics
+    assert metrics["errors/few_format_errors_from_n/m b full tiny"] == 40
+    assert 0 < metrics["errors/r_squared/reasoning/m b full tiny"] <= 1
+    assert metrics["transfer/other/short b full tiny recipe.lr:0.2"] == pytest.approx(-0.001)
+    (exponent,) = [r for r in predictions(store, run.info.run_id, "exponents") if r["law"] == "paper"]
+    assert exponent["exponent"] == pytest.approx(1 / 2.5, rel=0.05)
+    assert exponent["low"] < exponent["exponent"] < exponent["high"]
+    moved = predictions(store, run.info.run_id, "differences")
+    accuracy = [r["difference"] for r in moved if r["metric"] == "eval/accuracy"]
+    assert accuracy == pytest.approx([0.2, 0.2])
+    assert {(r["factor"], r["value_a"], r["value_b"]) for r in moved} == {("recipe.lr", "0.1", "0.2")}
 
 
 def test_a_metric_that_was_not_measured_is_named(root):
