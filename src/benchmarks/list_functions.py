@@ -27,7 +27,7 @@ STEPS = (1, 2, 2, 3, 3)
 
 @dataclass(frozen=True)
 class Operation:
-    """What is said of it, what Python says (of `{v}`, the value so far) and what it does; parameters are {k} and {m}."""
+    """How it is said, how Python says it (of `{v}`, the value so far) and what it does; parameters are {k} and {m}."""
 
     phrases: Sequence[str]
     code: str

@@ -77,7 +77,8 @@ def require_sandbox(mode: Mode) -> None:
 def _run(program: Program, mode: Mode, limits: Limits) -> Result:
     secret = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="fathom-", ignore_cleanup_errors=True) as scratch:
-        Path(scratch).chmod(0o777)  # a program started by root runs as another user
+        if mode == "limits_only":
+            Path(scratch).chmod(0o777)  # a program started by root runs as another user
         program_end, driver_end = socket.socketpair()
         with program_end, driver_end:
             candidate = _start("candidate.py", mode, limits, scratch, program_end, stdin=subprocess.DEVNULL)
@@ -92,8 +93,8 @@ def _run(program: Program, mode: Mode, limits: Limits) -> Result:
                 driver.stdin.write(json.dumps({**asdict(program), "secret": secret}).encode())
             return _supervise(candidate, driver, secret, limits)
         finally:
-            _end(candidate)
             _end(driver)
+            _end(candidate)
 
 
 def _start(
@@ -175,9 +176,8 @@ def _killed_by(process: subprocess.Popen[bytes], number: signal.Signals) -> bool
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill it and all below it: bubblewrap's namespace dies with bubblewrap, the keeper clears up on SIGTERM."""
-    keeper = str(INSIDE / "keeper.py") in list(map(str, process.args))  # type: ignore[arg-type]
-    process.terminate() if keeper else process.kill()
+    """Kill it and all below it: on SIGTERM the keeper clears up, and bubblewrap's namespace dies with bubblewrap."""
+    process.terminate()
     try:
         process.wait(timeout=5.0)
     except subprocess.TimeoutExpired:

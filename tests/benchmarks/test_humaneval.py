@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example, Verdict
+from src.benchmarks.base import BadData, Example
 from src.benchmarks.humaneval import HumanEval
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox
@@ -64,7 +64,7 @@ RIGHT = {
     "a block without indentation": "if x:\n    return x / 2\nreturn 0",
     "the whole function": "def half(x):\n    return math.fabs(x) / 2 if x > 0 else x / 2",
     "the whole function amid prose": "Here it is:\n\ndef half(x):\n    return x / 2\n\nIt halves x.",
-    "a fenced function": "Sure!\n```python\ndef helper(x):\n    return x / 2\n\ndef half(x):\n    return helper(x)\n```\nDone.",
+    "a fenced function": "Sure!\n```python\ndef g(x):\n    return x / 2\n\ndef half(x):\n    return g(x)\n```\nDone.",
     "a fenced body": "```python\n    return x / 2\n```",
     "a fence that does not close": "```\ndef half(x):\n    return x / 2\n",
     "line ends of another system": "```python\r\ndef half(x):\r\n    return x / 2\r\n```\r\n",
