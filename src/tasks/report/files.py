@@ -11,6 +11,7 @@ from src.report.page import Section, page
 from src.report.table import Table, as_latex
 from src.scaling.analysis import StudyAnalysis
 from src.tasks.findings import Findings
+from src.tasks.report.checks import check_section
 from src.tasks.report.comparison import comparison_section
 from src.tasks.report.errors import error_section
 from src.tasks.report.exponents import exponent_section
@@ -33,6 +34,7 @@ def write_report(
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
     sections = [*law_sections(analysis, points_of)]
+    sections.append(check_section(analysis))
     if findings.exponents:
         sections.append(exponent_section(findings))
     sections.append(error_section(findings, points_of))
@@ -55,7 +57,9 @@ def write_report(
         figure.savefig(laws / f"{name}.svg")
         drawn += 1
     if drawn == MOST_FIGURES:
-        console.print(f"only the first {drawn} figures are drawn; the report has every curve, to be saved from there")
+        console.print(
+            f"{drawn} figures are drawn, which is the most; the report has every curve, to be saved from there"
+        )
     rows = [vars(row) for row in analysis.rows()]
     text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
     (laws / "laws.json").write_text(text, encoding="utf-8")
