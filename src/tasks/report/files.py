@@ -57,9 +57,7 @@ def write_report(
         figure.savefig(laws / f"{name}.svg")
         drawn += 1
     if drawn == MOST_FIGURES:
-        console.print(
-            f"{drawn} figures are drawn, which is the most; the report has every curve, to be saved from there"
-        )
+        console.print(f"{drawn} figures are drawn, which is the most; the report has every curve to save")
     rows = [vars(row) for row in analysis.rows()]
     text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
     (laws / "laws.json").write_text(text, encoding="utf-8")
