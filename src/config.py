@@ -299,6 +299,42 @@ class TrainConfig(Section):
     log_level: Literal["debug", "info", "warning"]
 
 
+class AskedEndpoint(Section):
+    """Any endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"]
+    base_url: str = Field(pattern=r"^https?://", description="up to and with the version, such as …/v1")
+    model: str
+    key_variable: str | None = Field(description="the environment variable that holds the key; null: send none")
+    max_tokens: int = Field(gt=0)
+    timeout_seconds: float = Field(gt=0)
+    retries: int = Field(ge=0)
+    workers: int = Field(gt=0, description="comparisons asked at the same time")
+
+
+class AskedModel(Section):
+    """A model of one's own that follows instructions well enough to judge."""
+
+    kind: Literal["local"]
+    model: Model
+    max_new_tokens: int = Field(gt=0)
+
+
+class Likelihood(Section):
+    """The likelihood that a model gives to the answers: for models too small to be asked."""
+
+    kind: Literal["likelihood"]
+    model: Model
+    margin: float = Field(ge=0, description="nats a token within which two answers tie")
+
+
+class PreferConfig(TrainConfig):
+    """`src/prefer.py`: a model finetuned on the benchmark's pool against one finetuned on another pool."""
+
+    against: AnyBenchmark = Field(description="its pool is what the other model is finetuned on")
+    judge: Annotated[AskedEndpoint | AskedModel | Likelihood, Field(discriminator="kind")]
+
+
 class PretrainConfig(Section):
     """`src/pretrain.py`: one tiny base."""
 
@@ -336,7 +372,10 @@ class AnalyzeConfig(Section):
 
 
 # pydantic puts the chosen member of a union into an error's place; it is no key of the configuration.
-DISCRIMINATED = ("tiny", "hub", "full", "lora", "in_context", "greedy", "hf", "sampled")
+DISCRIMINATED = {
+    *("tiny", "hub", "full", "lora", "in_context", "greedy", "hf", "sampled"),
+    *("openai", "local", "likelihood"),
+}
 Command = TypeVar("Command", bound=BaseModel)
 
 

@@ -27,22 +27,27 @@ class Start:
 
 
 def first_weights(store: Store, point: Point, run_point: Callable[[Point], str]) -> Path | None:
-    """The weights of the point that comes before, which `run_point` runs where it is not complete yet.
-
-    Raises FathomError where it would have to be trained on several devices: each starts the whole command anew.
-    """
+    """The weights of the point that comes before, which `run_point` runs where it is not complete yet."""
     first = point.first
     if first is None:
         return None
-    complete = complete_run(runs_of_key(store, store.experiment(first.config.study), first.key), first.key)
-    if complete is None and first.config.trainer.devices > 1:
-        raise FathomError(
-            f"first: with trainer.devices={first.config.trainer.devices} run {first.name} as a point of its own before "
-            f"(study={first.config.study}, tracking.save_model=true)"
-        )
-    run_id = complete.info.run_id if complete else run_point(first)
+    run_id = run_of(store, first, run_point)
     weights = store.root / "exports" / run_id
     with key_lock(store, f"{first.key}.weights", f"the weights of {first.name}"):
         if not weights.exists():
             download(store, run_id, "model", weights)
     return weights
+
+
+def run_of(store: Store, point: Point, run_point: Callable[[Point], str]) -> str:
+    """The complete run of a point that another one needs; `run_point` runs it where it is not complete yet.
+
+    Raises FathomError where it would have to be trained on several devices: each starts the whole command anew.
+    """
+    complete = complete_run(runs_of_key(store, store.experiment(point.config.study), point.key), point.key)
+    if complete is None and point.config.trainer.devices > 1:
+        raise FathomError(
+            f"trainer.devices: with {point.config.trainer.devices} run {point.name} as a point of its own before "
+            f"(study={point.config.study}, tracking.save_model=true)"
+        )
+    return complete.info.run_id if complete else run_point(point)

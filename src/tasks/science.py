@@ -6,7 +6,7 @@ from pathlib import Path
 from src.tracking.identity import code_digest
 
 # Tracking, configuration and reporting can be edited without making a measured number another one.
-SCIENCE = ("src.benchmarks", "src.sandbox", "src.models", "src.modules", "src.generation", "src.scaling")
+SCIENCE = ("src.benchmarks", "src.sandbox", "src.models", "src.modules", "src.generation", "src.judging", "src.scaling")
 ROOT = Path(__file__).parents[2]
 
 

@@ -55,5 +55,5 @@ def test_the_name_and_the_params_say_what_came_before(toy):
 
 def test_on_several_devices_the_first_point_must_be_there(toy):
     config = toy(first={"benchmark": toy.benchmark(), "n_examples": 4}, trainer={"devices": 2, "strategy": "ddp"})
-    with pytest.raises(FathomError, match=r"first: with trainer.devices=2 run .* as a point of its own before"):
+    with pytest.raises(FathomError, match=r"trainer.devices: with 2 run .* as a point of its own before"):
         finetune(config)
