@@ -91,7 +91,7 @@ function draw(figure, chart) {
     } else {
       if (bands.length) { low = Math.max(Math.min(low, ...bands), low - extent); high = Math.min(Math.max(high, ...bands), high + extent); }
       const pad = 0.05 * (high - low) || 0.05; low = low >= 0 && low < 0.35 * high ? 0 : low - pad; high += pad;
-      if (chart.percent) high = Math.min(high, Math.max(1.02, Math.max(...core) + 0.01));
+      if (chart.percent) high = Math.min(high, Math.max(1.02, Math.max(...core) + 0.01));  // room for 100 %, no more
     }
     const scale = (from, to, log, a, b) => log ? v => a + (b - a) * Math.log(v / from) / Math.log(to / from)
       : v => a + (b - a) * (v - from) / (to - from);

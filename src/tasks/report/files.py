@@ -16,6 +16,7 @@ from src.tasks.report.comparison import comparison_section
 from src.tasks.report.errors import error_section
 from src.tasks.report.exponents import exponent_section
 from src.tasks.report.figures import MOST_FIGURES, figures
+from src.tasks.report.forecasts import forecast_section
 from src.tasks.report.laws import law_sections
 from src.tasks.report.methods import methods_section
 from src.tasks.report.transfer import transfer_section
@@ -34,7 +35,7 @@ def write_report(
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
     sections = [*law_sections(analysis, points_of)]
-    sections.append(check_section(analysis))
+    sections += [check_section(analysis), forecast_section(analysis)]
     if findings.exponents:
         sections.append(exponent_section(findings))
     sections.append(error_section(findings, points_of))

@@ -63,5 +63,6 @@ def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
     low, high = (None,) * len(n), (None,) * len(n)
     if result.bootstrap is not None:
         low, high = np.sort(result.bootstrap.band(n), axis=0)
-    line = [Step(*step) for step in zip(n, result.fit.predict(n), low, high, strict=True)]
+    steps = zip(n, result.fit.predict(n), low, high, strict=True)
+    line = [Step(*step) for step in steps if curve.kind == "loss" or step[1] <= 1]  # no accuracy above 100 %
     return Series(curve.name, dots, line, measured_to=float(fitted[-1]))
