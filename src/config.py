@@ -261,7 +261,7 @@ def construct_benchmark(section: Any) -> Any:
     try:
         return benchmark_class(**fields)
     except ValidationError as error:
-        raise FathomError("\n".join(f"benchmark.{_sentence(problem)}" for problem in error.errors())) from error
+        raise FathomError("\n".join(_sentence(problem, "benchmark") for problem in error.errors())) from error
 
 
 AnyBenchmark = Annotated[SerializeAsAny[Benchmark], BeforeValidator(construct_benchmark)]
@@ -358,9 +358,23 @@ class EvalConfig(Section):
     log_level: Literal["debug", "info", "warning"]
 
 
+class MLflowSource(Section):
+    """The study's points as MLflow holds them."""
+
+    kind: Literal["mlflow"]
+
+
+class CsvSource(Section):
+    """A CSV file in long format: columns curve, n, value and, where known, stderr and replicate; others are allowed."""
+
+    kind: Literal["csv"]
+    path: Path
+
+
 class AnalyzeConfig(Section):
     """`src/analyze.py`: the laws of one study."""
 
+    source: MLflowSource = MLflowSource(kind="mlflow")
     study: str = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
     replicates: int = Field(gt=0, description="bootstrap replicates")
@@ -368,6 +382,18 @@ class AnalyzeConfig(Section):
     seed: int = Field(ge=0)
     out: Path = Field(description="directory for the figures and the table")
     tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+class ForecastConfig(Section):
+    """`src/analyze.py` with source=csv: what curves from a file will give at larger n."""
+
+    source: CsvSource
+    metric: Literal["loss", "accuracy"]
+    fit_up_to: int | None = Field(ge=1, description="sizes above this are not looked at; null: all are used")
+    predict_at: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    seed: int = Field(ge=0, description="of the draws behind the intervals")
+    out: Path = Field(description="the JSON file")
     log_level: Literal["debug", "info", "warning"]
 
 
@@ -384,15 +410,15 @@ def check(config: DictConfig, command: type[Command]) -> Command:
     try:
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise FathomError(f"config: {str(error).splitlines()[0]}") from error
+        raise FathomError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
     try:
         return command.model_validate(resolved)
     except ValidationError as error:
         raise FathomError("\n".join(_sentence(problem) for problem in error.errors())) from error
 
 
-def _sentence(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"] if part not in DISCRIMINATED)
+def _sentence(problem: Any, *section: str) -> str:
+    key = ".".join(str(part) for part in (*section, *problem["loc"]) if part not in DISCRIMINATED)
     if problem["type"] == "extra_forbidden":
         return f"{key}: there is no such key"
     if problem["type"] == "missing":

@@ -15,12 +15,16 @@ Kind = Literal["accuracy", "loss"]
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """One point's value. `items` holds the metric per test item, shape (items,), in the same order in every point."""
+    """One point's value. `items` holds the metric per test item, shape (items,), in the same order in every point.
+
+    `stderr` is the value's standard error where it is known from elsewhere.
+    """
 
     n: int
     seed: int
     value: float
     items: np.ndarray | None = None
+    stderr: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +81,14 @@ class Curve:
         With several seeds, the between-seed variance pooled over the sizes above 0 (one or two seeds alone would give
         a wild one) divided by the seeds at each size; of losses, the variance relative to the mean is pooled, since
         they fall over orders of magnitude. The base (n = 0) is not trained: no seed moves it, only the choice of test
-        items. With one seed throughout, the spread over test items tells all.
+        items. With one seed throughout, the spread over test items, or the `stderr` given with each point, tells all.
         """
         trained = self.sizes > 0
         over_items = np.array([np.mean([_item_error(p) for p in self.at(n)]) for n in self.sizes])
         freedom = int((self.seeds - 1)[trained].sum())
         if not freedom:
-            return over_items if self.has_items else None
+            told = all(p.items is not None or p.stderr is not None for p in self.measurements)
+            return over_items if told else None
         scale = self.means if self.kind == "loss" else np.ones(len(self.sizes))
         spread = [float((((v - v.mean()) / s) ** 2).sum()) for v, s in zip(self.values, scale, strict=True)]
         pooled = float(np.array(spread)[trained].sum()) / freedom
@@ -115,6 +120,8 @@ def _check(point: Measurement, kind: Kind, where: str) -> None:
 
 
 def _item_error(point: Measurement) -> float:
+    if point.stderr is not None:
+        return point.stderr
     if point.items is None or len(point.items) < 2:
         return 0.0
     return float(point.items.std(ddof=1) / math.sqrt(len(point.items)))

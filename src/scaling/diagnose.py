@@ -54,7 +54,8 @@ def _trend(curve: Curve) -> tuple[float, float, float]:
     if known is not None and (known > 0).any():
         error = float(np.sqrt(((weights * x * known) ** 2).sum())) / lever
         freedom = int((curve.seeds - 1).sum())
-        return slope, error, freedom or len(curve.measurements[0].items) - 1  # type: ignore[arg-type]
+        items = curve.measurements[0].items
+        return slope, error, freedom or (np.inf if items is None else len(items) - 1)
     left = curve.means - np.average(curve.means, weights=weights) - slope * x
     freedom = len(x) - 2
     return slope, float(np.sqrt((weights * left**2).sum() / freedom / lever)), freedom

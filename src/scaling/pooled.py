@@ -1,0 +1,184 @@
+"""Partial pooling: one shape fitted to all curves of a study together, each helped by the others.
+
+ln L of curve i at x = ln n is shape(theta_i, x) + g_i(x) + noise. The theta_i are Normal(mu, Sigma) over the study; g_i
+is an integrated Brownian motion, so that a curve that leaves the shape keeps the slope at which it left. mu, Sigma, the
+size tau of g and the noise sigma come from the study's own curves by EM (empirical Bayes) with weak priors; each
+E-step is a Gauss–Newton approximation (Laplace) about the most probable theta_i.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from src.scaling.shapes import Shape
+
+PADDING = 1e6  # variance of a place that holds no measurement
+TAU, SIGMA = 0.005, 0.005  # prior medians of tau and sigma, each within a factor of e
+PRIOR_CURVES = 5  # how many curves the prior spread counts for
+ROUNDS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Curves as arrays, shape (curves, points): x = ln n, y = ln L, and the known variance of y (PADDING: no point)."""
+
+    x: np.ndarray
+    y: np.ndarray
+    variance: np.ndarray
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Where there is a measurement."""
+        return self.variance < PADDING
+
+    @staticmethod
+    def of(x: list[np.ndarray], y: list[np.ndarray], variance: list[np.ndarray]) -> "Points":
+        """Pad curves of different lengths at their ends."""
+        longest = max(len(row) for row in x)
+
+        def padded(rows: list[np.ndarray], fill: float | None = None) -> np.ndarray:
+            return np.stack(
+                [np.pad(r, (0, longest - len(r)), constant_values=r[-1] if fill is None else fill) for r in rows]
+            )
+
+        return Points(padded(x), padded(y), padded(variance, PADDING))
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """A fitted study: theta (curves, coordinates) with its covariance given mu, mu with its own, Sigma, tau, sigma."""
+
+    shape: Shape
+    points: Points
+    theta: np.ndarray
+    covariance: np.ndarray
+    mean: np.ndarray
+    mean_covariance: np.ndarray
+    spread: np.ndarray
+    tau: float
+    sigma: float
+
+    def draws(self, n: np.ndarray, count: int, seed: int) -> np.ndarray:
+        """Draws of ln L of a new measurement at n, shape (sizes,): shape (count, curves, sizes)."""
+        rng = np.random.default_rng(seed)
+        curves, size = self.theta.shape
+        x = np.broadcast_to(np.log(n), (curves, len(n)))
+        mean = rng.multivariate_normal(np.zeros(size), self.mean_covariance, count, method="eigh")
+        follow = self.covariance @ np.linalg.inv(self.spread)
+        own = np.einsum("cpq,dcq->dcp", np.linalg.cholesky(self.covariance), rng.standard_normal((count, curves, size)))
+        theta = self.theta + np.einsum("cpq,dq->dcp", follow, mean) + own
+        start = _start(self.points)
+        weights = self.tau**2 * np.einsum(
+            "cst,ctu->csu",
+            _brownian(x, self.points.x, start),
+            np.linalg.inv(_noise(self.points, self.tau, self.sigma)),
+        )
+        off = self.points.y - self.shape.at(theta, self.points.x)
+        left = self.tau**2 * (_brownian(x, x, start)) - np.einsum(
+            "csu,ctu->cst", weights, self.tau**2 * _brownian(x, self.points.x, start)
+        )
+        root = np.linalg.cholesky(left + (self.sigma**2 + 1e-12) * np.eye(len(n)))
+        noise = np.einsum("cst,dct->dcs", root, rng.standard_normal((count, curves, len(n))))
+        return self.shape.at(theta, x) + np.einsum("csu,dcu->dcs", weights, off) + noise
+
+
+def pool(points: Points, shape: Shape) -> Pooled:
+    """Fit a shape to all curves together. Needs one point in each curve; more tell more."""
+    curves, size = len(points.y), len(shape.coordinates)
+    start = _prior_mean(points, shape)
+    doubt = np.diag([1 / c.doubt**2 for c in shape.coordinates])
+    wanted = np.diag([c.spread**2 for c in shape.coordinates])
+    mean, spread, logs = start, wanted, np.log([TAU, SIGMA])
+    theta = np.tile(mean, (curves, 1))
+    for round_ in range(ROUNDS):
+        precision = np.linalg.inv(spread)
+        inverse = np.linalg.inv(_noise(points, *np.exp(logs)))
+        theta, covariance = _most_probable(points, shape, theta, mean, precision, inverse, 10 if round_ else 60)
+        follow = covariance @ precision
+        mean_covariance = np.linalg.inv(doubt + curves * precision - (precision @ follow).sum(0))
+        mean = np.linalg.solve(doubt + curves * precision, doubt @ start + precision @ theta.sum(0))
+        away = follow - np.eye(size)
+        away_covariance = covariance + away @ mean_covariance @ np.swapaxes(away, 1, 2)
+        off = theta - mean
+        spread = (off.T @ off + away_covariance.sum(0) + PRIOR_CURVES * wanted) / (curves + PRIOR_CURVES)
+        total = covariance + follow @ mean_covariance @ np.swapaxes(follow, 1, 2)
+        logs = _noise_sizes(points, shape, theta, total, logs)
+    tau, sigma = np.exp(logs)
+    return Pooled(shape, points, theta, covariance, mean, mean_covariance, spread, float(tau), float(sigma))
+
+
+def _prior_mean(points: Points, shape: Shape) -> np.ndarray:
+    last = points.measured.sum(1) - 1
+    rows = np.arange(len(last))
+    anchors = {"none": 0.0, "last": np.median(points.y[rows, last]), "largest": np.median(points.x[rows, last])}
+    return np.array([c.mean + anchors[c.anchor] for c in shape.coordinates])
+
+
+def _most_probable(
+    points: Points,
+    shape: Shape,
+    theta: np.ndarray,
+    mean: np.ndarray,
+    precision: np.ndarray,
+    inverse: np.ndarray,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The theta of highest posterior density and the inverse of its Gauss–Newton Hessian, by Levenberg–Marquardt."""
+
+    def objective(at: np.ndarray) -> np.ndarray:
+        off, away = shape.at(at, points.x) - points.y, at - mean
+        return np.einsum("cs,cst,ct->c", off, inverse, off) + np.einsum("cp,pq,cq->c", away, precision, away)
+
+    def hessian(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        weighted = np.einsum("csp,cst->cpt", shape.jacobian(at, points.x), inverse)
+        return weighted, np.einsum("cps,csq->cpq", weighted, shape.jacobian(at, points.x)) + precision
+
+    value, damping = objective(theta), np.full(len(theta), 1e-2)
+    for _ in range(steps):
+        weighted, curvature = hessian(theta)
+        gradient = np.einsum("cpt,ct->cp", weighted, shape.at(theta, points.x) - points.y) + (theta - mean) @ precision
+        ridge = damping[:, None, None] * curvature * np.eye(theta.shape[1])
+        step = np.linalg.solve(curvature + ridge, -gradient[..., None])[..., 0]
+        trial = theta + np.clip(step, -2, 2)
+        trial_value = objective(trial)
+        better = trial_value < value
+        gain = np.where(better, value - trial_value, 0)
+        theta, value = np.where(better[:, None], trial, theta), np.where(better, trial_value, value)
+        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-8, 1e8)
+        if (gain < 1e-6).all() and (better | (damping > 1e2)).all():
+            break
+    return theta, np.linalg.inv(hessian(theta)[1])
+
+
+def _noise_sizes(
+    points: Points, shape: Shape, theta: np.ndarray, covariance: np.ndarray, logs: np.ndarray
+) -> np.ndarray:
+    """ln tau and ln sigma that maximise the expected likelihood of the residuals."""
+    jacobian = shape.jacobian(theta, points.x)
+    off = points.y - shape.at(theta, points.x)
+    second = np.einsum("cs,ct->cst", off, off) + jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
+
+    def loss(at: np.ndarray) -> float:
+        noise = _noise(points, *np.exp(at))
+        fit = np.linalg.slogdet(noise)[1].sum() + np.einsum("cst,cts->", np.linalg.inv(noise), second)
+        return float(fit + ((at - np.log([TAU, SIGMA])) ** 2).sum()) / 2
+
+    return minimize(loss, logs, method="Nelder-Mead", options={"maxiter": 40}).x
+
+
+def _start(points: Points) -> np.ndarray:
+    """Where each curve's g begins, shape (curves,): one doubling below its smallest n."""
+    return points.x[:, 0] - np.log(2)
+
+
+def _noise(points: Points, tau: float, sigma: float) -> np.ndarray:
+    brownian = tau**2 * _brownian(points.x, points.x, _start(points))
+    return brownian + (sigma**2 + points.variance)[:, :, None] * np.eye(points.x.shape[1])
+
+
+def _brownian(x: np.ndarray, other: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Covariance of an integrated Brownian motion that starts at rest, shape (curves, sizes of x, sizes of other)."""
+    a, b = x[:, :, None] - start[:, None, None], other[:, None, :] - start[:, None, None]
+    short, long = np.minimum(a, b), np.maximum(a, b)
+    return short**2 * (3 * long - short) / 6

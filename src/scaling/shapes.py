@@ -1,0 +1,62 @@
+"""Shapes of ln L against ln n that are fitted to all curves of a study at once, with what is thought of them before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One unbounded coordinate of a shape, a logarithm of the parameter `name`.
+
+    The study's mean of it is Normal(`mean`, `doubt`²) beforehand; curves are thought to differ from that mean by
+    `spread`, which the study itself corrects as it has more curves. `anchor` is added to the mean: the median of the
+    last measured ln L, or of the largest ln n, so that no unit enters.
+    """
+
+    name: str
+    meaning: str
+    mean: float
+    doubt: float
+    spread: float
+    anchor: str = "none"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """ln L as `formula(x, *coordinates)` of x = ln n; its arguments broadcast."""
+
+    name: str
+    formula: Callable[..., np.ndarray]
+    coordinates: tuple[Coordinate, ...]
+    latex: str
+    source: str
+
+    def at(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """ln L of curves with coordinates theta, shape (…, curves, coordinates), at x, shape (curves, points)."""
+        return self.formula(x, *np.moveaxis(theta, -1, 0)[..., None])
+
+    def jacobian(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """d ln L / d theta, shape (curves, points, coordinates), by central differences."""
+        columns = []
+        for k in range(theta.shape[-1]):
+            step = np.zeros(theta.shape[-1])
+            step[k] = 1e-5
+            columns.append((self.at(theta + step, x) - self.at(theta - step, x)) / 2e-5)
+        return np.stack(columns, axis=-1)
+
+
+TRANSITION = Shape(
+    name="transition",
+    formula=lambda x, a, c, b, k: a - np.exp(k - b) * np.logaddexp(0, np.exp(b) * (x - c)),
+    coordinates=(
+        Coordinate("A", "loss long before the transition", 0.2, 1.0, 0.5, anchor="last"),
+        Coordinate("D_c", "examples at which the decline reaches half its final exponent", 0.0, 4.0, 3.0, "largest"),
+        Coordinate("s", "sharpness of the transition", float(np.log(0.3)), 0.7, 0.3),
+        Coordinate("k", "exponent long after the transition", float(np.log(0.2)), 0.7, 0.05),
+    ),
+    latex=r"L = A\,\bigl(1 + (D/D_c)^{s}\bigr)^{-k/s}",
+    source="one smooth break from flat to a power law (Caballero et al. 2210.14891 with a = c0 = 0); with s = k it is "
+    "the rectified law of Lin et al. 2402.02314 with E = 0",
+)
