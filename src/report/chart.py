@@ -42,6 +42,7 @@ class Chart:
     """Series over n, or over what `along` names.
 
     `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes.
+    Charts with the same `figure` are the panels of one figure for print, a file of that name.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Chart:
     series: Sequence[Series]
     x_label: str = "finetuning examples n"
     along: str = "n"
+    figure: str = "figure"
     log_y: bool = False
     percent: bool = False
     levels: Sequence[float] = field(default=())

@@ -11,8 +11,13 @@ GAIN, LOSS, NONE = np.array([0, 114, 178]), np.array([213, 94, 0]), np.array([25
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """`values` and `errors`, shape (rows, columns), in the unit shown; NaN where nothing was measured."""
+    """`values` and `errors`, shape (rows, columns), in the unit shown; NaN where nothing was measured.
 
+    `figure` is the name of its file for print.
+    """
+
+    title: str
+    figure: str
     corner: str
     rows: Sequence[str]
     columns: Sequence[str]
@@ -28,10 +33,9 @@ def as_html(heat: Heat) -> str:
         cells = "".join(_cell(v, e, v / largest) for v, e in zip(values, errors, strict=True))
         lines.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
     rows = "\n".join(lines)
-    return (
-        f'<div class="scroll"><table class="heat">\n<thead><tr><th>{escape(heat.corner)}</th>{head}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>"
-    )
+    table = f'<table class="heat"><caption>{escape(heat.title)}</caption>'
+    head = f"<thead><tr><th>{escape(heat.corner)}</th>{head}</tr></thead>"
+    return f'<div class="scroll">{table}\n{head}\n<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def signed(value: float) -> str:

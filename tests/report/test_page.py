@@ -30,7 +30,9 @@ def report(*parts):
 
 
 def test_the_page_stands_alone_and_escapes_what_it_shows():
-    html = report(CURVES, Table(["a"], [["<b>"]]), Heat("on", ["x"], ["y"], np.array([[np.nan]]), np.array([[0.0]])))
+    html = report(
+        CURVES, Table(["a"], [["<b>"]]), Heat("t", "f", "on", ["x"], ["y"], np.array([[np.nan]]), np.array([[0.0]]))
+    )
     assert "http://www.w3.org/2000/svg" in html
     assert not re.findall(r"(?:src|href)=\"(?!#)", html)
     assert "<title>Study &lt;s&gt;</title>" in html

@@ -84,7 +84,12 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root, capsys):
     (floor,) = [r for r in rows if r["metric"] == "eval/nll" and r["curve"].startswith("m ")]
     assert float(floor["parameters"]["E"].split()[0]) == pytest.approx(0.3, rel=0.05)
     assert float(floor["parameters"]["beta"].split()[0]) == pytest.approx(0.4, rel=0.05)
-    assert {p.name for p in laws.glob("*.png")} >= {"b-accuracy-paper.png", "b-errors.png"}
+    assert {p.name for p in laws.glob("*.png")} >= {
+        "b-accuracy.png",
+        "transfer-over-n.png",
+        "transfer.png",
+        "b-errors.png",
+    }
 
     store, (run,) = analysis_runs(root)
     assert run.data.tags["fathom.complete"] == "true"

@@ -50,4 +50,6 @@ def _residuals(metric: str, law: str, of: dict[str, LawAnalysis]) -> Chart:
         assert result.fit is not None
         dots = [Dot(float(n), float(left)) for n, left in zip(result.fit.sizes, result.fit.residuals, strict=True)]
         series.append(Series(name, dots, joined=True))
-    return Chart(f"{metric.split('/')[-1]}, law {law}: residuals", "measured − fitted", series, levels=[0])
+    return Chart(
+        f"{metric.split('/')[-1]}, law {law}: residuals", "measured − fitted", series, levels=[0], figure="residuals"
+    )

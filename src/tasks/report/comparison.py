@@ -37,4 +37,5 @@ def _chart(factor: str, rows: Sequence[Difference]) -> Chart:
         of = [row for row in rows if (row.curve_a, row.curve_b) == pair]
         name = f"{of[0].value_b} less {of[0].value_a} ({pair[0]})"
         series.append(Series(name, [Dot(r.n, r.difference, r.stderr) for r in of], joined=True))
-    return Chart(f"{factor}: difference in accuracy", "difference in accuracy", series, percent=True, levels=[0])
+    title, figure = f"{factor}: difference in accuracy", f"difference-{factor}"
+    return Chart(title, "difference in accuracy", series, percent=True, levels=[0], figure=figure)

@@ -70,9 +70,10 @@ def _charts(benchmark: str, rows: Sequence[ErrorRates]) -> list[Chart]:
     reasoning = [
         Series(c, [Dot(r.n, r.reasoning, r.reasoning_stderr, _seeds(r)) for r in of[c]], joined=True) for c in names
     ]
+    figure = f"{benchmark}-errors"
     return [
-        Chart(f"{benchmark}: format errors", "share of test items", form, percent=True, levels=[FEW]),
-        Chart(f"{benchmark}: reasoning errors", "share of test items", reasoning, percent=True),
+        Chart(f"{benchmark}: format errors", "share of test items", form, percent=True, levels=[FEW], figure=figure),
+        Chart(f"{benchmark}: reasoning errors", "share of test items", reasoning, percent=True, figure=figure),
     ]
 
 

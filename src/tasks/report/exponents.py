@@ -62,7 +62,16 @@ def _charts(rows: list[Exponent]) -> list[Chart]:
             for name in dict.fromkeys(map(_but_model, of))
         ]
         title = f"{metric.split('/')[-1]}, law {law}: exponent over size"
-        charts.append(Chart(title, "exponent of n", series, x_label="parameters of the model (millions)", along="size"))
+        charts.append(
+            Chart(
+                title,
+                "exponent of n",
+                series,
+                x_label="parameters of the model (millions)",
+                along="size",
+                figure="exponents",
+            )
+        )
     return charts
 
 

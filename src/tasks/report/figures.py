@@ -1,49 +1,52 @@
-"""The figures of an analysis for print. A study of many curves has most of its pictures in the report alone."""
+"""The figures of an analysis for print: the report's charts and matrices."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 
 from matplotlib.figure import Figure
 
+from src.report.chart import Chart
+from src.report.chart_figure import COLOURS, plot_charts
+from src.report.heat import Heat
 from src.report.heat_figure import plot_heat
-from src.scaling.analysis import StudyAnalysis
-from src.scaling.plots import COLOURS, plot_error_classes, plot_law
-from src.tasks.curves import measured
-from src.tasks.findings import Findings
-from src.tasks.report.transfer import matrices
-from src.tracking.query import PointRecord
+from src.report.page import Section
 
-ERROR_RATES = ("eval/format_error_rate", "eval/reasoning_error_rate")
-# One takes about a second to draw and save twice.
-MOST_FIGURES = 16
-CURVES_EACH = len(COLOURS)
-Named = tuple[str, Figure]
+# A panel of seven curves takes about half a second to draw and save twice.
+MOST_PANELS = 32
+Plan = list[tuple[str, list[Chart] | Heat]]
 
 
-def figures(
-    study: str, points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, findings: Findings
-) -> Iterator[Named]:
-    """By name, `MOST_FIGURES` at most: for each benchmark its laws and its error classes, then transfer."""
-    return islice(_all(study, points_of, analysis, findings), MOST_FIGURES)
+def plan(sections: Sequence[Section]) -> Plan:
+    """What each figure shows, by the figure's name: charts of one `figure` are its panels, seven series to a panel."""
+    together: dict[str, list[Chart]] = {}
+    heats = []
+    for part in chain.from_iterable(section.parts for section in sections):
+        if isinstance(part, Chart):
+            together.setdefault(part.figure, []).append(part)
+        elif isinstance(part, Heat):
+            heats.append((part.figure, part))
+    return [*(named for name, charts in together.items() for named in _pages(name, charts)), *heats]
 
 
-def _all(
-    study: str, points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, findings: Findings
-) -> Iterator[Named]:
-    benchmarks: dict[str, list[str]] = {}
-    for name, points in points_of.items():
-        benchmarks.setdefault(points[0].benchmark, []).append(name)
-    for benchmark, names in benchmarks.items():
-        for start in range(0, len(names), CURVES_EACH):
-            some = names[start : start + CURVES_EACH]
-            part = f"-{start // CURVES_EACH + 1}" if len(names) > CURVES_EACH else ""
-            title = f"{study}: {benchmark}"
-            drawn = [a for a in analysis.curves if a.curve.name in some]
-            for metric in sorted({a.curve.metric for a in drawn}):
-                of_metric = [a for a in drawn if a.curve.metric == metric]
-                for law in {result.law.name: result.law for a in of_metric for result in a.laws}.values():
-                    yield f"{benchmark}-{metric.split('/')[-1]}-{law.name}{part}", plot_law(title, of_metric, law)
-            rates = (measured(metric, {name: points_of[name] for name in some}) for metric in ERROR_RATES)
-            yield f"{benchmark}-errors{part}", plot_error_classes(title, *rates)
-    for title, heat in matrices(findings.transfer, points_of):
-        yield "transfer-" + title.replace(" ", "-"), plot_heat(f"{study}: {title}", heat)
+def affordable(planned: Plan) -> Plan:
+    """The first figures that have `MOST_PANELS` together at most."""
+    kept, panels = [], 0
+    for name, shown in planned:
+        panels += len(shown) if isinstance(shown, list) else 1
+        if panels > MOST_PANELS:
+            break
+        kept.append((name, shown))
+    return kept
+
+
+def draw(study: str, shown: list[Chart] | Heat) -> Figure:
+    return plot_charts(shown, study) if isinstance(shown, list) else plot_heat(f"{study}: {shown.title}", shown)
+
+
+def _pages(name: str, charts: Sequence[Chart]) -> Iterator[tuple[str, list[Chart] | Heat]]:
+    longest = max(len(chart.series) for chart in charts)
+    for start in range(0, longest, len(COLOURS)):
+        page = [replace(chart, series=chart.series[start : start + len(COLOURS)]) for chart in charts]
+        number = f"-{start // len(COLOURS) + 1}" if longest > len(COLOURS) else ""
+        yield name + number, [chart for chart in page if chart.series]

@@ -15,7 +15,7 @@ from src.tasks.report.checks import check_section
 from src.tasks.report.comparison import comparison_section
 from src.tasks.report.errors import error_section
 from src.tasks.report.exponents import exponent_section
-from src.tasks.report.figures import MOST_FIGURES, figures
+from src.tasks.report.figures import affordable, draw, plan
 from src.tasks.report.forecasts import forecast_section
 from src.tasks.report.laws import law_sections
 from src.tasks.report.methods import methods_section
@@ -52,13 +52,14 @@ def write_report(
     (directory / "report.html").write_text(page(f"Study {study}", lead, sections), encoding="utf-8")
     for section in sections:
         _write_tables(laws, section)
-    drawn = 0
-    for name, figure in figures(study, points_of, analysis, findings):
+    planned = plan(sections)
+    drawn = affordable(planned)
+    for name, shown in drawn:
+        figure = draw(study, shown)
         figure.savefig(laws / f"{name}.png")
         figure.savefig(laws / f"{name}.svg")
-        drawn += 1
-    if drawn == MOST_FIGURES:
-        console.print(f"{drawn} figures are drawn, which is the most; the report has every curve to save")
+    if len(drawn) < len(planned):
+        console.print(f"{len(planned) - len(drawn)} further figures are left to the report, which can save each chart")
     rows = [vars(row) for row in analysis.rows()]
     text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
     (laws / "laws.json").write_text(text, encoding="utf-8")

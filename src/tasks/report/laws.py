@@ -46,6 +46,7 @@ def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecor
                 log_y=not accuracy,
                 percent=accuracy,
                 levels=sorted({a.curve.chance for a in of} - {0.0}),
+                figure=f"{benchmark}-{metric.split('/')[-1]}",
             )
 
 

@@ -15,13 +15,11 @@ MOST_CHARTS = 20
 
 
 def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
-    groups = matrices(rows, points_of)
     parts: list[str | Table | Heat | Chart] = [
         "Accuracy after finetuning less that of the base (n = 0), in percentage points, ± one standard error. Base and "
         "finetuned model answer the same items; their noise is added as if they did not, so errors are rather too wide."
     ]
-    for title, heat in groups:
-        parts += [f"{title}:", heat]
+    parts += matrices(rows, points_of)
     curves = list(dict.fromkeys(row.curve for row in rows))
     if len(curves) <= MOST_CHARTS:
         parts += [_over_n(curve, [row for row in rows if row.curve == curve]) for curve in curves]
@@ -48,14 +46,14 @@ def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[
     return Section("Transfer", parts)
 
 
-def matrices(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> list[tuple[str, Heat]]:
+def matrices(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> list[Heat]:
     """For each model, method and recipe: trained-on × evaluated-on at the largest n, in percentage points."""
     groups: dict[str, list[Transfer]] = {}
     for row in rows:
         point = points_of[row.curve][0]
         groups.setdefault(f"{point.model} {point.method} {point.recipe}", []).append(row)
     found = []
-    for name, group in groups.items():
+    for number, (name, group) in enumerate(groups.items(), start=1):
         largest = max(row.n for row in group)
         at_largest = [row for row in group if row.n == largest]
         curves = {row.curve: row.trained_on for row in at_largest}
@@ -67,7 +65,9 @@ def matrices(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRec
             place = list(curves).index(row.curve), columns.index(row.evaluated_on)
             values[place], errors[place] = 100 * row.gain, 100 * row.stderr
         labels = list(curves.values()) if told else list(curves)
-        found.append((f"{name} at n={largest}", Heat("trained on \\ evaluated on", labels, columns, values, errors)))
+        figure = "transfer" if len(groups) == 1 else f"transfer-{number}"
+        corner = "trained on \\ evaluated on"
+        found.append(Heat(f"{name}, n = {largest:,}", figure, corner, labels, columns, values, errors))
     return found
 
 
@@ -78,4 +78,4 @@ def _over_n(curve: str, rows: Sequence[Transfer]) -> Chart:
         for of in [[row for row in rows if row.evaluated_on == name]]
     ]
     title = f"trained on {rows[0].trained_on}: gain against the base ({curve})"
-    return Chart(title, "gain in accuracy", series, percent=True, levels=[0])
+    return Chart(title, "gain in accuracy", series, percent=True, levels=[0], figure="transfer-over-n")
