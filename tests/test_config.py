@@ -34,7 +34,7 @@ def composed(*overrides, name="train"):
         (["model=llama3_8b", "model.path=./nowhere"], "model.path: ./nowhere is no model directory"),
         (["model.size=xl"], "model.size: input should be 's', 'm' or 'l'"),
         (["study=a/b"], "study: string should match pattern"),
-        (["study=???"], "config: Missing mandatory value: study"),
+        (["study=???"], "study: Missing mandatory value"),
     ],
 )
 def test_wrong_values_name_their_key(overrides, sentence):

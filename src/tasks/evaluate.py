@@ -8,7 +8,7 @@ from src.modules.trainer import prepare_torch, resolve_precision
 from src.tasks.bases import find_base
 from src.tasks.export import load_export
 from src.tasks.measure import measure
-from src.tasks.point import test_of
+from src.tasks.point import settings_of, test_of
 from src.tasks.science import code_of
 from src.tracking.identity import file_digest, run_key
 from src.tracking.query import download
@@ -41,7 +41,7 @@ def evaluate(config: EvalConfig) -> None:
         base=base.digest,
         run_id=config.run_id,
         prompt=config.model.plain_prompt,
-        benchmark=benchmark.model_dump(mode="json", exclude={"path"}),
+        benchmark=settings_of(benchmark),
         data=[test_digest, *[file_digest(path) for path in benchmark.data_files()]],
         trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
         generation=config.generation.model_dump(),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from src.benchmarks.base import Benchmark, Example
@@ -74,9 +75,11 @@ class Point:
             params["train_on"] = c.train_on.name
         if c.first is not None:
             params["first"] = f"{c.first.n_examples} {c.first.benchmark.name}"
-        for section in ("model", "benchmark", "method", "recipe", "trainer", "generation"):
-            fields = getattr(c, section).model_dump(mode="json", exclude={"name", "pretraining", *COSMETIC_TRAINER})
-            params |= {f"{section}.{key}": value for key, value in fields.items()}
+        sections = {"benchmark": settings_of(c.benchmark)}
+        for section in ("model", "method", "recipe", "trainer", "generation"):
+            sections[section] = getattr(c, section).model_dump(mode="json", exclude={"pretraining", *COSMETIC_TRAINER})
+        for section, fields in sections.items():
+            params |= {f"{section}.{key}": value for key, value in fields.items() if key != "name"}
         return params
 
 
@@ -117,9 +120,9 @@ def identify(config: TrainConfig) -> Point:
         base=base.digest,
         first=first.key if first else None,
         model=config.model.model_dump(exclude={"name", "path", "revision", "pretraining"}),
-        benchmark=_settings(benchmark),
-        train_on=_settings(trained_on),
-        also={name: _settings(other) for name, other in config.also.items()},
+        benchmark=settings_of(benchmark),
+        train_on=settings_of(trained_on),
+        also={name: settings_of(other) for name, other in config.also.items()},
         data=[
             pool_digest,
             test_digest,
@@ -151,8 +154,10 @@ def _first(config: TrainConfig) -> TrainConfig:
     )
 
 
-def _settings(benchmark: Benchmark) -> dict[str, Any]:
-    return benchmark.model_dump(mode="json", exclude={"path"})
+def settings_of(benchmark: Benchmark) -> dict[str, Any]:
+    """The fields of a benchmark that can change a result: not where its files lie, nor what code is kept in."""
+    places = {name for name, value in benchmark if isinstance(value, Path)}
+    return benchmark.model_dump(mode="json", exclude={*places, "sandbox"}, exclude_none=True)
 
 
 # Kept for the jobs of a sweep, which mostly share a benchmark.

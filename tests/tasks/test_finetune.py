@@ -1,5 +1,7 @@
 """One point, for real: a tiny random base, a toy benchmark, SQLite, no network."""
 
+from pathlib import Path
+
 import pytest
 
 from src.benchmarks.gsm8k import Gsm8k
@@ -224,3 +226,14 @@ def test_bfloat16_trains_and_evaluates_in_it(toy):
     assert record.metrics["eval/nll"] < 0.7 * untrained.metrics["eval/nll"]
     assert untrained.metrics["eval/nll"] == pytest.approx(exact.metrics["eval/nll"], rel=0.01)
     assert untrained.metrics["eval/nll"] != exact.metrics["eval/nll"]
+
+
+def test_where_files_lie_and_what_code_is_kept_in_leave_the_key_and_the_params(toy, tmp_path):
+    class FromFile(toy.benchmark):
+        path: Path | None = None
+        sandbox: str = "bubblewrap"
+
+    plain = identify(toy(benchmark=FromFile()))
+    moved = identify(toy(benchmark=FromFile(path=tmp_path, sandbox="limits_only")))
+    assert moved.key == plain.key
+    assert moved.params == plain.params
