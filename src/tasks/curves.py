@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from src.errors import FathomError
 from src.scaling.curve import Curve, Kind, Measurement
+from src.tasks.means import item_stderr
 from src.tracking.query import PointRecord
 
 # What differs along a curve, and what names it.
@@ -67,7 +68,9 @@ def measured(metric: str, points_of: Mapping[str, Sequence[PointRecord]]) -> lis
 
 def _curve(name: str, records: Sequence[PointRecord], metric: str) -> Curve:
     kind: Kind = "loss" if metric.split("/")[-1] in ("nll", "loss") else "accuracy"
-    measurements = tuple(Measurement(r.n_examples, r.seed, r.metrics[metric]) for r in records)
+    measurements = tuple(
+        Measurement(r.n_examples, r.seed, r.metrics[metric], stderr=item_stderr(r, metric)) for r in records
+    )
     chance = records[0].metrics.get("eval/chance", 0.0) if metric == "eval/accuracy" else 0.0
     return Curve(name, metric, kind, measurements, chance)
 

@@ -15,6 +15,7 @@ from src.tasks.error_classes import (
     few_format_errors,
 )
 from src.tasks.exponents import Exponent, ExponentDifference, exponent_differences, exponents
+from src.tasks.forecasts import TIMES, StudyForecast, forecasts
 from src.tasks.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
 
@@ -24,6 +25,7 @@ class Findings:
     """Rows of each kind; `confidence` is that of all their intervals."""
 
     confidence: float
+    forecasts: list[StudyForecast]
     means: list[MeasuredMean]
     error_rates: list[ErrorRates]
     few_format_errors: list[FewFormatErrors]
@@ -46,7 +48,8 @@ class Findings:
             "exponents": self.exponents,
             "exponent_differences": self.exponent_differences,
         }
-        return {name: [_columns(row) for row in rows] for name, rows in named.items() if rows}
+        tables = {name: [_columns(row) for row in rows] for name, rows in named.items() if rows}
+        return tables | {"forecasts": [row for made in self.forecasts for row in _forecast_rows(made)]}
 
     def metrics(self) -> dict[str, float]:
         """What holds for a whole curve, by the metric's name."""
@@ -54,7 +57,13 @@ class Findings:
         few = {f"errors/few_format_errors_from_n/{f.curve}": f.from_n for f in self.few_format_errors}
         # Rows ascend in n: the gain at the largest stays.
         gains = {f"transfer/{row.evaluated_on}/{row.curve}": row.gain for row in self.transfer}
-        named = r_squared | few | gains
+        ahead = {
+            f"forecast/{made.curve.metric.split('/')[-1]}/{times} times n/{made.curve.name}": made.at(times).value
+            for made in self.forecasts
+            for times in TIMES
+            if made.made.forecasts
+        }
+        named = r_squared | few | gains | ahead
         return {name: value for name, value in named.items() if value is not None and value == value}
 
 
@@ -68,6 +77,7 @@ def find(
     found = exponents(analysis, points_of)
     return Findings(
         confidence=confidence,
+        forecasts=forecasts([a.curve for a in analysis.curves], points_of, seed),
         means=measured_means(points_of, confidence),
         error_rates=rates,
         few_format_errors=few_format_errors(rates),
@@ -82,3 +92,20 @@ def find(
 
 def _columns(row: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(row).items() if name != "replicates"}
+
+
+def _forecast_rows(made: StudyForecast) -> list[dict[str, Any]]:
+    return [
+        {
+            "curve": made.curve.name,
+            "metric": made.curve.metric,
+            "law": made.made.law,
+            "largest_n": made.largest,
+            "n": f.n,
+            "value": f.value,
+            **{f"{end}_{level}": x for level, ends in ((50, f.interval_50), (90, f.interval_90))
+               for end, x in zip(("low", "high"), ends, strict=True)},
+        }
+        for f in made.made.forecasts
+        if f.n <= TIMES[-1] * made.largest
+    ]  # fmt: skip

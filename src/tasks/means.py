@@ -8,6 +8,8 @@ from scipy.stats import norm
 
 from src.tracking.query import PointRecord
 
+SHARES = ("accuracy", "_error_rate")
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -40,7 +42,7 @@ def means(points: Sequence[PointRecord], metric: str) -> list[Mean]:
     for point in points:
         if metric in point.metrics:
             values.setdefault(point.n_examples, []).append(point.metrics[metric])
-            over_items.setdefault(point.n_examples, []).append(item_stderr(point, metric))
+            over_items.setdefault(point.n_examples, []).append(item_stderr(point, metric) or 0.0)
     freedom = sum(len(v) - 1 for n, v in values.items() if n > 0)
     spread = sum(float(np.var(v)) * len(v) for n, v in values.items() if n > 0)
     between = spread / freedom if freedom else 0.0
@@ -55,10 +57,10 @@ def means(points: Sequence[PointRecord], metric: str) -> list[Mean]:
     ]
 
 
-def item_stderr(point: PointRecord, metric: str) -> float:
-    """The standard error over test items: as logged, or binomial for a share of the items."""
+def item_stderr(point: PointRecord, metric: str) -> float | None:
+    """The standard error over test items: as logged, or binomial for a share of the items; None where not known."""
     logged = point.metrics.get(f"{metric}_stderr")
-    if logged is not None:
+    if logged is not None or not metric.endswith(SHARES):
         return logged
     share, items = point.metrics[metric], point.metrics.get(f"{metric.rpartition('/')[0]}/n_items", np.inf)
     return float(np.sqrt(max(0.0, share * (1 - share)) / items))

@@ -6,11 +6,12 @@ import numpy as np
 
 from src.report.chart import Chart, Dot, Series
 from src.report.page import Section
-from src.report.table import Table
+from src.report.table import Cell, Table
 from src.scaling.analysis import LawAnalysis, StudyAnalysis
+from src.tasks.forecasts import StudyForecast
 
 
-def check_section(analysis: StudyAnalysis) -> Section:
+def check_section(analysis: StudyAnalysis, made: Sequence[StudyForecast]) -> Section:
     groups: dict[tuple[str, str], dict[str, LawAnalysis]] = {}
     for a in analysis.curves:
         for result in a.laws:
@@ -20,10 +21,14 @@ def check_section(analysis: StudyAnalysis) -> Section:
         "Rival laws",
         [
             "Each law fitted without the largest n and asked for it: root mean square of ln(predicted / measured) over "
-            f"the curves, and how often the {analysis.confidence:.0%} interval held what was measured.",
+            f"the curves, and how often the {analysis.confidence:.0%} interval (the forecast's: 90 %) held what was "
+            "measured. The forecast is made without the largest n of any curve.",
             Table(
                 ["metric", "law", "curves", "held out", "RMS log error", "inside", "mean R²"],
-                [[*key, *_held_out(list(of.values()))] for key, of in groups.items()],
+                [
+                    *([*key, *_held_out(list(of.values()))] for key, of in groups.items()),
+                    *_forecasts_held_out(made),
+                ],
             ),
             "What the fits leave over, measured less fitted:",
             *(_residuals(*key, of) for key, of in groups.items()),
@@ -42,6 +47,18 @@ def _held_out(results: Sequence[LawAnalysis]) -> list[str | int | float | None]:
         f"{sum(told)} of {len(told)}",
         float(np.mean([result.fit.r_squared for result in results if result.fit is not None])),
     ]
+
+
+def _forecasts_held_out(made: Sequence[StudyForecast]) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for metric in dict.fromkeys(of.curve.metric for of in made):
+        curves = [of for of in made if of.curve.metric == metric]
+        held = [(of.held_out, of.measured) for of in curves if of.held_out is not None]
+        ratios = [np.log(f.value / measured) for f, measured in held if f.value > 0 and measured > 0]
+        inside = sum(f.interval_90[0] <= measured <= f.interval_90[1] for f, measured in held)
+        error = float(np.sqrt(np.mean(np.square(ratios)))) if ratios else None
+        rows.append([metric, "forecast", len(curves), len(held), error, f"{inside} of {len(held)}", None])
+    return rows
 
 
 def _residuals(metric: str, law: str, of: dict[str, LawAnalysis]) -> Chart:

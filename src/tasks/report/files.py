@@ -16,8 +16,8 @@ from src.tasks.report.comparison import comparison_section
 from src.tasks.report.errors import error_section
 from src.tasks.report.exponents import exponent_section
 from src.tasks.report.figures import affordable, draw, plan
-from src.tasks.report.forecasts import forecast_section
-from src.tasks.report.laws import law_sections
+from src.tasks.report.forecasts import curve_section, forecast_section
+from src.tasks.report.laws import law_section
 from src.tasks.report.methods import methods_section
 from src.tasks.report.transfer import transfer_section
 from src.tracking.query import PointRecord
@@ -34,8 +34,13 @@ def write_report(
     findings: Findings,
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
-    sections = [*law_sections(analysis, points_of)]
-    sections += [check_section(analysis), forecast_section(analysis)]
+    made = findings.forecasts
+    sections = [
+        curve_section(made),
+        forecast_section(made),
+        law_section(analysis, points_of),
+        check_section(analysis, made),
+    ]
     if findings.exponents:
         sections.append(exponent_section(findings))
     sections.append(error_section(findings, points_of))

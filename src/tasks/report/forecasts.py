@@ -1,86 +1,96 @@
-"""The report's section on what more examples would give, and how many a target needs."""
+"""The report's sections on forecasts: curves with what more examples would give, and how many a target needs."""
 
-import numpy as np
+from collections.abc import Sequence
 
+from src.report.chart import Chart, Dot, Series, Step
 from src.report.page import Section
 from src.report.table import Cell, Table, with_interval
-from src.scaling.analysis import CurveAnalysis, LawAnalysis, StudyAnalysis
+from src.scaling.curve import Curve
+from src.scaling.forecast import Forecast
+from src.tasks.forecasts import FARTHEST, TIMES, ExamplesNeeded, StudyForecast, examples_needed
 
-TIMES = (2, 4, 8)
 TARGETS = (0.5, 0.8, 0.9)
-# Beyond this many examples a target counts as out of reach.
-MOST = 1e9
 
 
-def forecast_section(analysis: StudyAnalysis) -> Section:
-    curves = [a for a in analysis.curves if any(result.fit is not None for result in a.laws)]
-    accuracies = [a for a in curves if a.curve.kind == "accuracy"]
+def curve_section(made: Sequence[StudyForecast]) -> Section:
+    charts: dict[tuple[str, str], list[StudyForecast]] = {}
+    for of in made:
+        charts.setdefault((of.benchmark, of.curve.metric), []).append(of)
+    return Section(
+        "Curves and forecasts",
+        [
+            "Means over seeds with standard errors; n = 0 is the base. The line is the forecast made from all curves "
+            "of the benchmark together, with the 90 % interval of a new measurement; dashed beyond the largest n.",
+            *(_chart(benchmark, metric, of) for (benchmark, metric), of in charts.items()),
+        ],
+    )
+
+
+def forecast_section(made: Sequence[StudyForecast]) -> Section:
+    needed = [(of, [examples_needed(of, t) for t in TARGETS]) for of in made if of.curve.kind == "accuracy"]
     parts: list[str | Table] = [
-        f"By the law that came closest to the held-out largest n of the curve; {analysis.confidence:.0%} intervals of "
-        "a new measurement. A forecast is only as good as its law: compare the rival laws above.",
+        "What more examples would give, with 90 % intervals of a new measurement:",
         Table(
-            ["curve", "metric", "law", "largest n", *(f"at {times} × n" for times in TIMES)],
-            [_forecast(a, best(a)) for a in curves],
+            ["curve", "metric", "largest n", "measured", *(f"at {times} × n" for times in TIMES), "notes"],
+            [_row(of) for of in made],
         ),
     ]
-    if accuracies:
+    if needed:
         parts += [
-            "Examples needed for an accuracy, with the interval of the fitted law:",
+            "Examples needed for an accuracy, with the n at which the ends of the 90 % interval reach it. Nothing is "
+            f"said beyond {FARTHEST:,} times the largest n.",
             Table(
-                ["curve", "law", *(f"{target:.0%}" for target in TARGETS)],
-                [
-                    [a.curve.name, best(a).law.name, *(needed(best(a), t, analysis.confidence) for t in TARGETS)]
-                    for a in accuracies
-                ],
+                ["curve", *(f"{target:.0%}" for target in TARGETS)],
+                [[of.curve.name, *(_needed(answer, FARTHEST * of.largest) for answer in row)] for of, row in needed],
             ),
         ]
-    return Section("Forecasts", parts)
+    return Section("Examples needed", parts)
 
 
-def best(a: CurveAnalysis) -> LawAnalysis:
-    """The fitted law with the smallest error at the held-out size; without one, that of the highest R²."""
-    fitted = [result for result in a.laws if result.fit is not None]
-
-    def rank(result: LawAnalysis) -> tuple[float, float]:
-        assert result.fit is not None
-        held = result.hold_out
-        return (np.inf if held is None else abs(held.predicted - held.measured), -result.fit.r_squared)
-
-    return min(fitted, key=rank)
+def dots(curve: Curve) -> list[Dot]:
+    """The means over seeds of a curve with their standard errors."""
+    errors = [None] * len(curve.sizes) if curve.standard_errors is None else curve.standard_errors
+    return [
+        Dot(float(n), float(mean), error, f"{seeds} seeds" if seeds > 1 else "1 seed")
+        for n, mean, error, seeds in zip(curve.sizes, curve.means, errors, curve.seeds, strict=True)
+    ]
 
 
-def needed(result: LawAnalysis, target: float, confidence: float) -> str:
-    """The n at which the law reaches an accuracy, with its interval, in words where it does not."""
-    assert result.fit is not None
-    n = np.geomspace(1, MOST, 2000)
-    point = _first(n, result.fit.predict(n)[None] >= target)[0]
-    shown = f"{point:,.0f}" if np.isfinite(point) else "not reachable under this law"
-    if result.bootstrap is None:
-        return shown
-    sampled = _first(n, result.fit.quantity.to_metric(result.law.predict(n, result.bootstrap.parameters)) >= target)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(sampled, [tail, 1 - tail], method="nearest")
-    return f"{shown} [{_count(low)}, {_count(high)}]"
+def _chart(benchmark: str, metric: str, of: Sequence[StudyForecast]) -> Chart:
+    accuracy = of[0].curve.kind == "accuracy"
+    name = metric.split("/")[-1]
+    return Chart(
+        f"{benchmark}: {name}",
+        name,
+        [_series(one) for one in of],
+        log_y=not accuracy,
+        percent=accuracy,
+        levels=sorted({one.curve.chance for one in of} - {0.0}),
+        figure=f"{benchmark}-{name}",
+    )
 
 
-def _count(n: float) -> str:
-    return f"{n:,.0f}" if np.isfinite(n) else "never"
+def _series(of: StudyForecast) -> Series:
+    shown = [f for f in of.made.forecasts if of.curve.sizes[of.curve.sizes >= 1][0] <= f.n <= TIMES[-1] * of.largest]
+    line = [Step(f.n, f.value, *f.interval_90) for f in shown]
+    return Series(of.curve.name, dots(of.curve), line, measured_to=of.largest)
 
 
-def _first(n: np.ndarray, reached: np.ndarray) -> np.ndarray:
-    """The smallest n at which each row is reached, infinite where none is; shape (rows,)."""
-    return np.where(reached.any(axis=1), n[reached.argmax(axis=1)], np.inf)
+def _row(of: StudyForecast) -> list[Cell]:
+    cells = [_value(of.at(times)) if of.made.forecasts else None for times in TIMES]
+    return [of.curve.name, of.curve.metric, of.largest, float(f"{of.measured:.3g}"), *cells, "; ".join(of.made.notes)]
 
 
-def _forecast(a: CurveAnalysis, result: LawAnalysis) -> list[Cell]:
-    assert result.fit is not None
-    largest = result.fit.sizes[-1]
-    n = largest * np.array(TIMES)
-    values = result.fit.predict(n)
-    ends = [(None, None)] * len(n) if result.bootstrap is None else result.bootstrap.forecast(n).T
-    cells = [with_interval(float(f"{v:.3g}"), *_short(low, high)) for v, (low, high) in zip(values, ends, strict=True)]
-    return [a.curve.name, a.curve.metric, result.law.name, int(largest), *cells]
+def _value(f: Forecast) -> str:
+    value, low, high = (float(f"{x:.3g}") for x in (f.value, *f.interval_90))
+    return with_interval(value, low, high)
 
 
-def _short(low: float | None, high: float | None) -> tuple[float | None, float | None]:
-    return (None, None) if low is None or high is None else (float(f"{low:.3g}"), float(f"{high:.3g}"))
+def _needed(answer: ExamplesNeeded, farthest: int) -> str:
+    ends = [_count(n) for n in (answer.low, answer.high)]
+    shown = f"not within {farthest:,}" if answer.n is None else _count(answer.n)
+    return shown if answer.low is None else f"{shown} [{', '.join(ends)}]"
+
+
+def _count(n: float | None) -> str:
+    return "…" if n is None else f"{float(f'{n:.2g}'):,.0f}"

@@ -1,13 +1,14 @@
-"""The report's sections on laws: curves with their fits and the table of parameters."""
+"""The report's section on laws: curves with the fit of each law, and the table of parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from src.report.chart import Chart, Dot, Series, Step
+from src.report.chart import Chart, Series, Step
 from src.report.page import Section
 from src.report.table import Table
 from src.scaling.analysis import CurveAnalysis, LawAnalysis, StudyAnalysis
+from src.tasks.report.forecasts import dots
 from src.tracking.query import PointRecord
 
 # How far beyond the largest measured n a fit is drawn.
@@ -15,15 +16,12 @@ BEYOND = 8
 STEPS = 48
 
 
-def law_sections(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Section]:
+def law_section(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
     headings = ["curve", "metric", "law", "parameters", "R²", "largest n held out", "note"]
     rows = [
         [r.curve, r.metric, r.law, _parameters(r.parameters), r.r_squared, r.hold_out, r.note] for r in analysis.rows()
     ]
-    return [
-        Section("Curves", list(_charts(analysis, points_of))),
-        Section("Laws", [Table(headings, rows)]),
-    ]
+    return Section("Laws", [*_charts(analysis, points_of), Table(headings, rows)])
 
 
 def _parameters(parameters: Mapping[str, str]) -> str:
@@ -46,24 +44,18 @@ def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecor
                 log_y=not accuracy,
                 percent=accuracy,
                 levels=sorted({a.curve.chance for a in of} - {0.0}),
-                figure=f"{benchmark}-{metric.split('/')[-1]}",
+                figure=f"{benchmark}-{metric.split('/')[-1]}-laws",
             )
 
 
 def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
-    curve = a.curve
-    errors = [None] * len(curve.sizes) if curve.standard_errors is None else curve.standard_errors
-    dots = [
-        Dot(float(n), float(mean), error, f"{seeds} seeds" if seeds > 1 else "1 seed")
-        for n, mean, error, seeds in zip(curve.sizes, curve.means, errors, curve.seeds, strict=True)
-    ]
     if result is None or result.fit is None:
-        return Series(curve.name, dots, joined=True)
+        return Series(a.curve.name, dots(a.curve))
     fitted = result.fit.sizes
     n = np.unique(np.append(np.geomspace(fitted[0], BEYOND * fitted[-1], STEPS), fitted[-1]))
     low, high = (None,) * len(n), (None,) * len(n)
     if result.bootstrap is not None:
         low, high = np.sort(result.bootstrap.band(n), axis=0)
     steps = zip(n, result.fit.predict(n), low, high, strict=True)
-    line = [Step(*step) for step in steps if curve.kind == "loss" or step[1] <= 1]  # no accuracy above 100 %
-    return Series(curve.name, dots, line, measured_to=float(fitted[-1]))
+    line = [Step(*step) for step in steps if a.curve.kind == "loss" or step[1] <= 1]  # no accuracy above 100 %
+    return Series(a.curve.name, dots(a.curve), line, measured_to=float(fitted[-1]))
