@@ -15,7 +15,7 @@ from src.tasks.error_classes import (
     few_format_errors,
 )
 from src.tasks.exponents import Exponent, ExponentDifference, exponent_differences, exponents
-from src.tasks.forecasts import TIMES, StudyForecast, forecasts
+from src.tasks.forecasts import TIMES, StudyForecast
 from src.tasks.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
 
@@ -68,16 +68,20 @@ class Findings:
 
 
 def find(
-    points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, replicates: int, seed: int
+    points_of: Mapping[str, Sequence[PointRecord]],
+    analysis: StudyAnalysis,
+    made: list[StudyForecast],
+    replicates: int,
+    seed: int,
 ) -> Findings:
-    """All findings from the points of each curve and their laws, at the analysis' confidence."""
+    """All findings from the points of each curve, their laws and forecasts, at the analysis' confidence."""
     confidence = analysis.confidence
     rates = error_rates(points_of)
     compared = pairs(points_of)
     found = exponents(analysis, points_of)
     return Findings(
         confidence=confidence,
-        forecasts=forecasts([a.curve for a in analysis.curves], points_of, seed),
+        forecasts=made,
         means=measured_means(points_of, confidence),
         error_rates=rates,
         few_format_errors=few_format_errors(rates),

@@ -10,6 +10,7 @@ from src.errors import FathomError
 from src.scaling.analysis import StudyAnalysis, analyse
 from src.tasks.curves import curves_of, measured, metric_name
 from src.tasks.findings import find
+from src.tasks.forecasts import forecasts
 from src.tasks.report.files import write_report
 from src.tasks.science import code_of
 from src.tracking.identity import run_key
@@ -34,7 +35,8 @@ def fit_laws(config: AnalyzeConfig) -> None:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     analysis = analyse(curves, config.replicates, config.confidence, config.seed)
-    findings = find(points_of, analysis, config.replicates, config.seed)
+    made = forecasts(curves, points_of, config.seed)
+    findings = find(points_of, analysis, made, config.replicates, config.seed)
 
     console.print(_table(config.study, analysis))
     console.print(analysis.methods, style="dim")

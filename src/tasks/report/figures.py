@@ -20,13 +20,14 @@ Plan = list[tuple[str, list[Chart] | Heat]]
 def plan(sections: Sequence[Section]) -> Plan:
     """What each figure shows, by the figure's name: charts of one `figure` are its panels, seven series to a panel."""
     together: dict[str, list[Chart]] = {}
-    heats = []
+    planned: dict[str, list[tuple[str, list[Chart] | Heat]]] = {}
     for part in chain.from_iterable(section.parts for section in sections):
         if isinstance(part, Chart):
             together.setdefault(part.figure, []).append(part)
+            planned[part.figure] = list(_pages(part.figure, together[part.figure]))
         elif isinstance(part, Heat):
-            heats.append((part.figure, part))
-    return [*(named for name, charts in together.items() for named in _pages(name, charts)), *heats]
+            planned[part.figure] = [(part.figure, part)]
+    return list(chain.from_iterable(planned.values()))
 
 
 def affordable(planned: Plan) -> Plan:

@@ -57,7 +57,8 @@ def write_report(
     (directory / "report.html").write_text(page(f"Study {study}", lead, sections), encoding="utf-8")
     for section in sections:
         _write_tables(laws, section)
-    planned = plan(sections)
+    # The laws' many panels come last, where the figures are too many.
+    planned = plan(sorted(sections, key=lambda section: section.title in ("Laws", "Rival laws")))
     drawn = affordable(planned)
     for name, shown in drawn:
         figure = draw(study, shown)

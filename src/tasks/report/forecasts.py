@@ -20,7 +20,7 @@ def curve_section(made: Sequence[StudyForecast]) -> Section:
         "Curves and forecasts",
         [
             "Means over seeds with standard errors; n = 0 is the base. The line is the forecast made from all curves "
-            "of the benchmark together, with the 90 % interval of a new measurement; dashed beyond the largest n.",
+            "of the benchmark together; dashed beyond the largest n, with the 90 % interval of a new measurement.",
             *(_chart(benchmark, metric, of) for (benchmark, metric), of in charts.items()),
         ],
     )
@@ -72,7 +72,7 @@ def _chart(benchmark: str, metric: str, of: Sequence[StudyForecast]) -> Chart:
 
 def _series(of: StudyForecast) -> Series:
     shown = [f for f in of.made.forecasts if of.curve.sizes[of.curve.sizes >= 1][0] <= f.n <= TIMES[-1] * of.largest]
-    line = [Step(f.n, f.value, *f.interval_90) for f in shown]
+    line = [Step(f.n, f.value, *(f.interval_90 if f.n >= of.largest else (None, None))) for f in shown]
     return Series(of.curve.name, dots(of.curve), line, measured_to=of.largest)
 
 
