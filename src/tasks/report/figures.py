@@ -13,7 +13,7 @@ from src.report.heat_figure import plot_heat
 from src.report.page import Section
 
 # A panel of seven curves takes about half a second to draw and save twice.
-MOST_PANELS = 32
+MOST_PANELS = 28
 Plan = list[tuple[str, list[Chart] | Heat]]
 
 

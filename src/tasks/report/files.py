@@ -63,6 +63,7 @@ def write_report(
     for name, shown in drawn:
         figure = draw(study, shown)
         figure.savefig(laws / f"{name}.png")
+        figure.set_layout_engine("none")  # the layout is made; a second one would take as long
         figure.savefig(laws / f"{name}.svg")
     if len(drawn) < len(planned):
         console.print(f"{len(planned) - len(drawn)} further figures are left to the report, which can save each chart")
