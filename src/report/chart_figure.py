@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,10 +31,10 @@ def plot_charts(charts: Sequence[Chart], title: str = "") -> Figure:
     figure = Figure(figsize=size, dpi=160, layout="constrained", facecolor="white")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for chart, axes in zip(charts, panels, strict=False):
-        _draw(axes, chart)
+        _draw(axes, chart if len(charts) > 1 or not title else replace(chart, title=f"{title}, {chart.title}"))
     for axes in list(panels)[len(charts) :]:
         axes.set_visible(False)
-    if title:
+    if title and len(charts) > 1:
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
     return figure
 

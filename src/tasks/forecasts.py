@@ -44,14 +44,16 @@ class StudyForecast:
 
 @dataclass(frozen=True)
 class ExamplesNeeded:
-    """The n at which the forecast reaches a target; None: not within `FARTHEST` times the largest n.
+    """The n at which an accuracy is reached: `measured_at`, the smallest n whose mean is that high; else a forecast.
 
-    `low` and `high` are where the ends of the 90 % interval reach it.
+    `n` is where the forecast reaches it, `low` and `high` where the ends of its 90 % interval do; None: not within
+    `FARTHEST` times the largest n.
     """
 
     curve: str
     metric: str
     target: float
+    measured_at: int | None
     n: float | None
     low: float | None
     high: float | None
@@ -82,16 +84,17 @@ def forecasts(
 
 
 def examples_needed(made: StudyForecast, target: float) -> ExamplesNeeded:
-    """Interpolated over ln n between the forecast sizes. For accuracies: the n from which on they are higher."""
-    n = np.log([f.n for f in made.made.forecasts])
-    middle, low, high = np.array([(f.value, *f.interval_90) for f in made.made.forecasts]).T
+    """For accuracies: as measured, or interpolated over ln n between the sizes of the forecast beyond."""
+    curve = made.curve
+    reached = curve.sizes[curve.means >= target]
+    if len(reached):
+        return ExamplesNeeded(curve.name, curve.metric, target, int(reached[0]), None, None, None)
+    ahead = [f for f in made.made.forecasts if f.n >= made.largest]
+    n = np.log([f.n for f in ahead])
+    middle, low, high = np.array([(f.value, *f.interval_90) for f in ahead]).T
     # The interval's upper end is the first to reach a target, and gives the smallest n.
-    return ExamplesNeeded(
-        made.curve.name,
-        made.curve.metric,
-        target,
-        *(_crossing(n, values, target) for values in (middle, high, low)),
-    )
+    crossings = (_crossing(n, values, target) for values in (middle, high, low))
+    return ExamplesNeeded(curve.name, curve.metric, target, None, *crossings)
 
 
 def _crossing(x: np.ndarray, values: np.ndarray, target: float) -> float | None:

@@ -44,12 +44,21 @@ def test_the_largest_n_is_held_out_of_all_curves_that_reach_it(made):
     assert made["short"].at(2).n == 64
 
 
+def test_a_target_that_was_measured_needs_no_forecast(made):
+    answer = examples_needed(made["fast"], 0.5)
+    means = dict(zip(made["fast"].curve.sizes, made["fast"].curve.means, strict=True))
+    assert means[answer.measured_at] >= 0.5
+    assert max(mean for n, mean in means.items() if n < answer.measured_at) < 0.5
+    assert answer.n is None
+
+
 def test_examples_needed_are_where_the_forecast_crosses_the_target(made):
-    answer = examples_needed(made["fast"], 0.8)
-    assert answer.low < answer.n < answer.high
+    answer = examples_needed(made["fast"], 0.85)
+    assert answer.measured_at is None
+    assert made["fast"].largest <= answer.low < answer.n < answer.high
     values = {f.n: f.value for f in made["fast"].made.forecasts}
     below, above = (max(n for n in values if n < answer.n), min(n for n in values if n > answer.n))
-    assert values[below] < 0.8 <= values[above]
+    assert values[below] < 0.85 <= values[above]
 
 
 def test_a_target_that_is_too_far_has_no_n(made):

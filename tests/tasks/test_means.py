@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from src.tasks.means import means
+from src.tasks.means import item_stderr, means
 from src.tracking.query import PointRecord
 
 
@@ -28,6 +28,11 @@ def test_a_rate_without_a_logged_error_gets_the_binomial_one_and_a_missing_metri
     (mean,) = means(points, "eval/format_error_rate")
     assert mean.stderr == pytest.approx(0.02)
     assert means(points, "eval/f1") == []
+
+
+def test_a_loss_without_a_logged_error_has_none():
+    assert item_stderr(record(10, 0, eval__nll=0.4, eval__n_items=400), "eval/nll") is None
+    assert item_stderr(record(10, 0, eval__nll=0.4, eval__nll_stderr=0.1), "eval/nll") == 0.1
 
 
 def test_the_standard_error_covers_what_new_seeds_and_new_items_give():

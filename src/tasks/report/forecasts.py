@@ -87,6 +87,8 @@ def _value(f: Forecast) -> str:
 
 
 def _needed(answer: ExamplesNeeded, farthest: int) -> str:
+    if answer.measured_at is not None:
+        return f"measured at {answer.measured_at:,}"
     ends = [_count(n) for n in (answer.low, answer.high)]
     shown = f"not within {farthest:,}" if answer.n is None else _count(answer.n)
     return shown if answer.low is None else f"{shown} [{', '.join(ends)}]"
