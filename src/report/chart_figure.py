@@ -44,9 +44,11 @@ def _draw(axes: Axes, chart: Chart) -> None:
     axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-    n = [dot.n for series in chart.series for dot in series.dots]
+    n = [at.n for series in chart.series for at in (*series.dots, *series.line)]
     smallest = min((size for size in n if size > 0), default=1.0)
-    left = smallest / 10**0.5
+    largest = max(*n, smallest)
+    left = smallest / 10**0.5  # where n = 0 stands
+    axes.set_xlim(left / 1.3 if 0 in n else smallest / 1.2, largest * 1.2)
     names = told_apart([series.name for series in chart.series])
     for index, (series, name) in enumerate(zip(chart.series, names, strict=True)):
         _draw_series(axes, series, name, unit, left, COLOURS[index], MARKERS[index])
@@ -55,7 +57,7 @@ def _draw(axes: Axes, chart: Chart) -> None:
     axes.set_xlabel(chart.x_label, color=INK)
     axes.set_ylabel(f"{chart.y_label} (%)" if chart.percent else chart.y_label, color=INK)
     axes.set_title(chart.title, loc="left", fontsize=10.5, color=INK)
-    _n_ticks(axes, left if 0 in n else None, smallest, max(n, default=1.0))
+    _n_ticks(axes, left if 0 in n else None, smallest, largest)
     _y_axis(axes, chart, unit)
     axes.grid(True, which="major", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -108,7 +110,7 @@ def _y_axis(axes: Axes, chart: Chart, unit: float) -> None:
 
 
 def _n_ticks(axes: Axes, zero: float | None, smallest: float, largest: float) -> None:
-    decades = 10.0 ** np.arange(np.ceil(np.log10(smallest)), np.floor(np.log10(3 * largest)) + 1)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(smallest)), np.floor(np.log10(largest * 1.2)) + 1)
     base = [] if zero is None else [zero]
     axes.set_xticks([*base, *decades], [*("0" for _ in base), *(f"{n:,.0f}" for n in decades)])
     axes.xaxis.set_minor_locator(NullLocator())

@@ -34,6 +34,12 @@ def test_figures_stop_before_they_are_too_many():
     assert affordable(planned[:3]) == planned[:3]
 
 
+def test_a_base_alone_is_drawn(tmp_path):
+    alone = Chart("base", "accuracy", [Series("c", [Dot(0, 0.2, 0.1)])])
+    draw("study", [alone]).savefig(tmp_path / "base.png")
+    assert (tmp_path / "base.png").stat().st_size > 0
+
+
 def test_every_kind_of_figure_is_drawn(tmp_path):
     for name, shown in plan([Section("a", [chart("f", 7, log_y=True, levels=[0.2]), chart("g", percent=True), HEAT])]):
         draw("study", shown).savefig(tmp_path / f"{name}.svg")
