@@ -90,7 +90,7 @@ function draw(figure, chart) {
       low = Math.max(low, Math.min(...middles, high) / 2) / 1.08; high *= 1.08;
     } else {
       if (bands.length) { low = Math.max(Math.min(low, ...bands), low - extent); high = Math.min(Math.max(high, ...bands), high + extent); }
-      const pad = 0.05 * (high - low) || 0.05; low = low >= 0 && low < 0.35 * high ? 0 : low - pad; high += pad;
+      const pad = 0.05 * (high - low) || 0.05; low = low >= 0 && low <= 0.35 * high ? 0 : low - pad; high += pad;
       if (chart.percent) high = Math.min(high, Math.max(1.02, Math.max(...core) + 0.01));  // room for 100 %, no more
     }
     const scale = (from, to, log, a, b) => log ? v => a + (b - a) * Math.log(v / from) / Math.log(to / from)
@@ -101,7 +101,7 @@ function draw(figure, chart) {
     const svg = element("svg", {viewBox: `0 0 ${W} ${H}`, xmlns: NS, role: "img", "aria-label": chart.title,
       "font-family": "system-ui, sans-serif", "font-size": 13, fill: "#333"});
     svg.append(element("rect", {width: W, height: H, fill: "white"}));
-    const nTicks = ticks(state.logX ? first * 0.999 : 0, right, state.logX, 8);
+    const nTicks = state.logX && largest < 2 * first ? (positive.length ? [largest] : []) : ticks(state.logX ? first * 0.999 : 0, right, state.logX, 8);
     if (state.logX && hasBase) nTicks.unshift(0);
     for (const n of nTicks) {
       svg.append(element("line", {x1: x(n), x2: x(n), y1: M.top, y2: H - M.bottom, stroke: "#E6E6E6"}));

@@ -44,7 +44,8 @@ def _draw(axes: Axes, chart: Chart) -> None:
     axes.set_xscale("log")
     if chart.log_y:
         axes.set_yscale("log")
-    n = [at.n for series in chart.series for at in (*series.dots, *series.line)]
+    n = [dot.n for series in chart.series for dot in series.dots]
+    n += [step.n for series in chart.series for step in series.line]
     smallest = min((size for size in n if size > 0), default=1.0)
     largest = max(*n, smallest)
     left = smallest / 10**0.5  # where n = 0 stands

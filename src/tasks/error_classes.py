@@ -45,14 +45,15 @@ class FewFormatErrors:
 class ErrorCorrelation:
     """How a class of errors goes with all mistakes, over the points of a curve or of all curves on a benchmark.
 
-    `r` is Pearson's; `low` and `high` bound r² (None where too few sizes, or no spread, leave it open).
+    `r` is Pearson's, None where one of them never changes; `low` and `high` bound r² (None where too few sizes leave
+    them open).
     """
 
     over: str
     error: ErrorClass
     points: int
-    r: float
-    r_squared: float
+    r: float | None
+    r_squared: float | None
     low: float | None
     high: float | None
 
@@ -122,6 +123,8 @@ def _correlation(
             sums.append([len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])
     each = np.array(sums)
     r = float(_pearson(each.sum(axis=0)))
+    if not np.isfinite(r):
+        return ErrorCorrelation(name, error, int(each[:, 0].sum()), None, None, None, None)
     drawn = np.random.default_rng(seed).multinomial(len(each), np.full(len(each), 1 / len(each)), size=replicates)
     squares = _pearson(drawn @ each) ** 2
     squares = squares[np.isfinite(squares)]

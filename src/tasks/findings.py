@@ -64,7 +64,7 @@ class Findings:
             if made.made.forecasts
         }
         named = r_squared | few | gains | ahead
-        return {name: value for name, value in named.items() if value is not None and value == value}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def find(

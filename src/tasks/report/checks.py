@@ -30,7 +30,7 @@ def check_section(analysis: StudyAnalysis, made: Sequence[StudyForecast]) -> Sec
                     *_forecasts_held_out(made),
                 ],
             ),
-            "What the fits leave over, measured less fitted:",
+            *(["What the fits leave over, measured less fitted:"] if groups else []),
             *(_residuals(*key, of) for key, of in groups.items()),
         ],
     )

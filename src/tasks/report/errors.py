@@ -32,7 +32,7 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
             Table(
                 ["over", "errors", "points", "r", "r²"],
                 [
-                    [c.over, c.error, c.points, f"{c.r:.2f}".replace("-", "−"), _r_squared(c)]
+                    [c.over, c.error, c.points, _r(c), _r_squared(c)]
                     for c in findings.error_correlations
                 ],
             ),
@@ -54,7 +54,13 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
     )  # fmt: skip
 
 
-def _r_squared(c: ErrorCorrelation) -> str:
+def _r(c: ErrorCorrelation) -> str | None:
+    return None if c.r is None else f"{c.r:.2f}".replace("-", "−")
+
+
+def _r_squared(c: ErrorCorrelation) -> str | None:
+    if c.r_squared is None:
+        return None
     ends = "" if c.low is None or c.high is None else f" [{c.low:.2f}, {c.high:.2f}]"
     return f"{c.r_squared:.2f}{ends}"
 

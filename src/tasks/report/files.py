@@ -35,12 +35,10 @@ def write_report(
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
     made = findings.forecasts
-    sections = [
-        curve_section(made),
-        forecast_section(made),
-        law_section(analysis, points_of),
-        check_section(analysis, made),
-    ]
+    sections = [curve_section(made), forecast_section(made)] if made else []
+    sections.append(law_section(analysis, points_of))
+    if made:
+        sections.append(check_section(analysis, made))
     if findings.exponents:
         sections.append(exponent_section(findings))
     sections.append(error_section(findings, points_of))
@@ -50,7 +48,9 @@ def write_report(
         sections.append(comparison_section(findings))
     sections.append(methods_section(study, points_of, left_out, analysis))
     count = sum(len(points) for points in points_of.values())
-    lead = f"{count} points on {len(points_of)} curves" + (f"; {left_out} older ones left out" if left_out else "")
+    lead = f"{count} points on {len(points_of)} curve{'s' if len(points_of) > 1 else ''}" + (
+        f"; {left_out} older ones left out" if left_out else ""
+    )
     laws = directory / "laws"
     rmtree(laws, ignore_errors=True)
     laws.mkdir(parents=True)
