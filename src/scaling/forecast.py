@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.scaling.curve import Curve
-from src.scaling.pooled import Points, Pooled, pool
-from src.scaling.shapes import TRANSITION
+from src.scaling.mixture import Mixture, mix, widening
+from src.scaling.pooled import Points
 
 DRAWS = 2000
 LEAST_ERROR = 1e-3  # the error (1 − accuracy) of a curve that makes none, so that it has a logarithm
@@ -26,7 +26,10 @@ class Forecast:
 
 @dataclass(frozen=True)
 class CurveForecast:
-    """One curve's forecasts; none where nothing was measured within the budget. `notes` are sentences."""
+    """One curve's forecasts; none where nothing was measured within the budget. `notes` are sentences.
+
+    `law` is the one of the mixture that the study makes likeliest, `parameters` the curve's own in it.
+    """
 
     curve: str
     law: str
@@ -44,24 +47,36 @@ def forecast(
     through their error, 1 − accuracy. The base model (n = 0) is left out: what it lacks is mostly the task's format.
     """
     usable = [curve for curve in curves if _within(curve, fit_up_to).any()]
-    if not usable:
-        return [nothing(curve.name) for curve in curves]
-    pooled = pool(_points(usable, fit_up_to), TRANSITION)
-    draws = pooled.draws(np.array(at, dtype=float), DRAWS, seed)
-    by_name = {
-        curve.name: _of_curve(curve, pooled, index, draws[:, index], at, fit_up_to)
-        for index, curve in enumerate(usable)
-    }
-    return [by_name.get(curve.name) or nothing(curve.name) for curve in curves]
+    worse = [curve for curve in usable if _gets_worse(curve, fit_up_to)]
+    better = [curve for curve in usable if curve not in worse]
+    # Curves that get worse are no evidence on how the others improve.
+    answers = {answer.curve: answer for group in (better, worse) for answer in _together(group, at, fit_up_to, seed)}
+    return [answers.get(curve.name) or nothing(curve.name) for curve in curves]
+
+
+def nothing(name: str) -> CurveForecast:
+    """The answer for a curve that has no point to forecast from."""
+    return CurveForecast(name, "none", {}, (), ("nothing usable was measured at n ≥ 1 within the budget: no forecast",))
+
+
+def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed: int) -> list[CurveForecast]:
+    if not curves:
+        return []
+    points = _points(curves, fit_up_to)
+    mixture = mix(points)
+    draws = mixture.draws(np.array(at, dtype=float), DRAWS, seed)
+    middle = np.median(draws, axis=0)
+    draws = middle + (draws - middle) * widening(points)
+    return [_of_curve(curve, mixture, index, draws[:, index], at, fit_up_to) for index, curve in enumerate(curves)]
 
 
 def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
     return (curve.sizes >= 1) & (curve.sizes <= fit_up_to)
 
 
-def nothing(name: str) -> CurveForecast:
-    """The answer for a curve that has no point to forecast from."""
-    return CurveForecast(name, "none", {}, (), ("nothing usable was measured at n ≥ 1 within the budget: no forecast",))
+def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
+    means = curve.means[_within(curve, fit_up_to)]
+    return bool(means[-1] < means[0] if curve.kind == "accuracy" else means[-1] > means[0])
 
 
 def _points(curves: Sequence[Curve], fit_up_to: float) -> Points:
@@ -77,7 +92,7 @@ def _points(curves: Sequence[Curve], fit_up_to: float) -> Points:
 
 
 def _of_curve(
-    curve: Curve, pooled: Pooled, index: int, draws: np.ndarray, at: Sequence[int], fit_up_to: float
+    curve: Curve, mixture: Mixture, index: int, draws: np.ndarray, at: Sequence[int], fit_up_to: float
 ) -> CurveForecast:
     values = np.exp(draws)
     if curve.kind == "accuracy":
@@ -87,22 +102,25 @@ def _of_curve(
         Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
         for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
     )
-    names = [coordinate.name for coordinate in pooled.shape.coordinates]
-    parameters = dict(zip(names, np.exp(pooled.theta[index]).tolist(), strict=True))
-    return CurveForecast(curve.name, pooled.shape.name, parameters, forecasts, _notes(curve, fit_up_to))
+    law = mixture.likeliest
+    names = [coordinate.name for coordinate in law.shape.coordinates]
+    parameters = dict(zip(names, np.exp(law.theta[index]).tolist(), strict=True))
+    return CurveForecast(curve.name, law.shape.name, parameters, forecasts, _notes(curve, fit_up_to))
 
 
 def _notes(curve: Curve, fit_up_to: float) -> tuple[str, ...]:
     within = _within(curve, fit_up_to)
-    sizes, means = curve.sizes[within], curve.means[within]
+    sizes = curve.sizes[within]
     notes = []
     if (curve.sizes == 0).any():
         notes.append("n=0 left out: what the base lacks is mostly the task's format")
     if len(sizes) < 4:
-        notes.append(f"only {len(sizes)} sizes within the budget: the forecast rests on the other curves and the prior")
+        count = f"{len(sizes)} size" + "s" * (len(sizes) > 1)
+        notes.append(f"only {count} within the budget: the forecast rests on the other curves and the prior")
     if curve.seeds[within].max() < 2 and curve.standard_errors is None:
         notes.append("a single seed and no standard errors: the noise is taken from the scatter about the law")
-    worse = means[-1] < means[0] if curve.kind == "accuracy" else means[-1] > means[0]
-    if worse:
-        notes.append(f"gets worse from n={sizes[0]:g} to {sizes[-1]:g}; the law describes improvement")
+    if _gets_worse(curve, fit_up_to):
+        notes.append(
+            f"gets worse from n={sizes[0]:g} to {sizes[-1]:g}; the laws describe improvement: do not trust this"
+        )
     return tuple(notes)

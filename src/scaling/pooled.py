@@ -59,11 +59,35 @@ class Pooled:
     tau: float
     sigma: float
 
+    @property
+    def evidence(self) -> float:
+        """ln of the study's probability under the shape, over theta and mu (Laplace), at the fitted Sigma, tau, sigma.
+
+        Up to a constant that is the same for every shape fitted to the same points.
+        """
+        noise = _noise(self.points, self.tau, self.sigma)
+        off = self.points.y - self.shape.at(self.theta, self.points.x)
+        away = self.theta - self.mean
+        doubt = np.array([c.doubt for c in self.shape.coordinates])
+        unlikely = (
+            np.einsum("cs,cst,ct->", off, np.linalg.inv(noise), off)
+            + np.einsum("cp,pq,cq->", away, np.linalg.inv(self.spread), away)
+            + (((self.mean - _prior_mean(self.points, self.shape)) / doubt) ** 2).sum()
+        )
+        volume = (
+            np.linalg.slogdet(noise)[1].sum()
+            + len(away) * np.linalg.slogdet(self.spread)[1]
+            - np.linalg.slogdet(self.covariance)[1].sum()
+            + 2 * np.log(doubt).sum()
+            - np.linalg.slogdet(self.mean_covariance)[1]
+        )
+        return -float(unlikely + volume) / 2
+
     def draws(self, n: np.ndarray, count: int, seed: int) -> np.ndarray:
-        """Draws of ln L of a new measurement at n, shape (sizes,): shape (count, curves, sizes)."""
+        """Draws of ln L of a new measurement at n, of shape (sizes,) or (curves, sizes): (count, curves, sizes)."""
         rng = np.random.default_rng(seed)
         curves, size = self.theta.shape
-        x = np.broadcast_to(np.log(n), (curves, len(n)))
+        x = np.broadcast_to(np.log(n), (curves, n.shape[-1]))
         mean = rng.multivariate_normal(np.zeros(size), self.mean_covariance, count, method="eigh")
         follow = self.covariance @ np.linalg.inv(self.spread)
         own = np.einsum("cpq,dcq->dcp", np.linalg.cholesky(self.covariance), rng.standard_normal((count, curves, size)))
@@ -75,11 +99,11 @@ class Pooled:
             np.linalg.inv(_noise(self.points, self.tau, self.sigma)),
         )
         off = self.points.y - self.shape.at(theta, self.points.x)
-        left = self.tau**2 * (_brownian(x, x, start)) - np.einsum(
+        left = self.tau**2 * _brownian(x, x, start) - np.einsum(
             "csu,ctu->cst", weights, self.tau**2 * _brownian(x, self.points.x, start)
         )
-        root = np.linalg.cholesky(left + (self.sigma**2 + 1e-12) * np.eye(len(n)))
-        noise = np.einsum("cst,dct->dcs", root, rng.standard_normal((count, curves, len(n))))
+        root = np.linalg.cholesky(left + (self.sigma**2 + 1e-12) * np.eye(x.shape[1]))
+        noise = np.einsum("cst,dct->dcs", root, rng.standard_normal((count, *x.shape)))
         return self.shape.at(theta, x) + np.einsum("csu,dcu->dcs", weights, off) + noise
 
 
@@ -180,5 +204,5 @@ def _noise(points: Points, tau: float, sigma: float) -> np.ndarray:
 def _brownian(x: np.ndarray, other: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Covariance of an integrated Brownian motion that starts at rest, shape (curves, sizes of x, sizes of other)."""
     a, b = x[:, :, None] - start[:, None, None], other[:, None, :] - start[:, None, None]
-    short, long = np.minimum(a, b), np.maximum(a, b)
+    short, long = np.maximum(np.minimum(a, b), 0), np.maximum(a, b)
     return short**2 * (3 * long - short) / 6

@@ -1,4 +1,8 @@
-"""Shapes of ln L against ln n that are fitted to all curves of a study at once, with what is thought of them before."""
+"""Shapes of ln L against ln n that are fitted to all curves of a study at once, with what is thought of them before.
+
+The priors are round numbers, wide enough for the exponents published for losses (0.03 to 0.4); the forecasts on real
+curves hardly move with them (docs/laws.md).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,3 +64,28 @@ TRANSITION = Shape(
     source="one smooth break from flat to a power law (Caballero et al. 2210.14891 with a = c0 = 0); with s = k it is "
     "the rectified law of Lin et al. 2402.02314 with E = 0",
 )
+
+FLOOR = Shape(
+    name="power_floor",
+    formula=lambda x, e, a, k: np.logaddexp(e, a - np.exp(k) * x),
+    coordinates=(
+        Coordinate("E", "what is left at unlimited n", -1.0, 1.0, 0.3, anchor="last"),
+        Coordinate("A", "what finetuning removes, at n = 1", 2.0, 3.0, 1.0, anchor="last"),
+        Coordinate("beta", "exponent", float(np.log(0.2)), 0.7, 0.2),
+    ),
+    latex=r"L = E + A\,D^{-\beta}",
+    source="Hestness et al. 1712.00409; Kaplan et al. 2001.08361",
+)
+
+POWER = Shape(
+    name="power",
+    formula=lambda x, a, k: a - np.exp(k) * x,
+    coordinates=(
+        Coordinate("A", "loss at n = 1", 2.0, 3.0, 1.0, anchor="last"),
+        Coordinate("beta", "exponent", float(np.log(0.1)), 0.7, 0.3),
+    ),
+    latex=r"L = A\,D^{-\beta}",
+    source="a straight line in log-log",
+)
+
+SHAPES = (TRANSITION, FLOOR, POWER)
