@@ -1,6 +1,7 @@
 """The analysis of a study whose points are in a real store."""
 
 import json
+import re
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root, capsys):
     tables = {"laws", "means", "error_classes", "few_format_errors", "error_correlations", "transfer", "differences"}
     assert artifacts >= {"report.html", *(f"{table}.json" for table in tables)}
     assert "laws/b-errors.svg" in {a.path for a in store.client.list_artifacts(run.info.run_id, "laws")}
+
+    html = (root.parent / "out" / "report.html").read_text()
+    headings = re.findall(r"<h2[^>]*>([^<]*)", html)
+    assert headings == [
+        "Curves and forecasts", "Examples needed", "Laws", "Rival laws", "Exponents", "Error classes", "Transfer",
+        "Side by side", "Means", "Methods",
+    ]  # fmt: skip
+    assert "the 14 complete runs of kind finetune in the MLflow experiment s, on 3 curves" in html
 
     fit_laws(analyze(root))  # the same points and settings: nothing is logged twice
     assert len(analysis_runs(root)[1]) == 1

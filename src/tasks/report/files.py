@@ -18,6 +18,7 @@ from src.tasks.report.exponents import exponent_section
 from src.tasks.report.figures import affordable, draw, plan
 from src.tasks.report.forecasts import curve_section, forecast_section
 from src.tasks.report.laws import law_section
+from src.tasks.report.means import mean_section
 from src.tasks.report.methods import methods_section
 from src.tasks.report.transfer import transfer_section
 from src.tracking.query import PointRecord
@@ -46,6 +47,8 @@ def write_report(
         sections.append(transfer_section(findings.transfer, points_of))
     if findings.differences:
         sections.append(comparison_section(findings))
+    if findings.means:
+        sections.append(mean_section(findings))
     sections.append(methods_section(study, points_of, left_out, analysis))
     count = sum(len(points) for points in points_of.values())
     lead = f"{count} points on {len(points_of)} curve{'s' if len(points_of) > 1 else ''}" + (
