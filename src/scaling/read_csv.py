@@ -21,7 +21,8 @@ def read_curves(path: Path, kind: Kind) -> tuple[list[Curve], Notes]:
     notes: Notes = {row["curve"]: [] for _, row in rows}
     points: dict[str, list[tuple[int, float, float | None]]] = defaultdict(list)
     values = [_number(row["value"]) for _, row in rows]
-    percent = kind == "accuracy" and any(1 < value <= 100 for value in values)
+    above = [value > 1 for value in values if value > 0]
+    percent = kind == "accuracy" and 2 * sum(above) > len(above)
     for (line, row), value in zip(rows, values, strict=True):
         n, stderr = _number(row["n"]), _number(row.get("stderr"))
         scale = 0.01 if percent else 1.0
@@ -34,7 +35,7 @@ def read_curves(path: Path, kind: Kind) -> tuple[list[Curve], Notes]:
         raise FathomError(f"{path}: no row can be used; {next(note for of in notes.values() for note in of)}")
     if percent:
         for of in notes.values():
-            of.append("accuracies above 1 in the file: all of its values are taken as percent and divided by 100")
+            of.append("most accuracies in the file are above 1: all of its values are taken as percent and divided by 100")
     return [_curve(name, kind, points[name]) for name in notes if name in points], notes
 
 

@@ -29,11 +29,17 @@ def test_rows_that_cannot_be_used_are_left_out_by_line(tmp_path: Path) -> None:
 
 
 def test_percent_is_recognised_and_said(tmp_path: Path) -> None:
-    text = "curve,n,value,stderr\na,10,0.5,1\na,100,46.5,2\na,200,146.5,2\n"
+    text = "curve,n,value,stderr\na,10,0.5,1\na,100,46.5,2\na,200,146.5,2\na,400,50,2\n"
     curves, notes = read_curves(write(tmp_path, text), "accuracy")
-    assert curves[0].means == pytest.approx([0.005, 0.465])
-    assert curves[0].standard_errors == pytest.approx([0.01, 0.02])
+    assert curves[0].means == pytest.approx([0.005, 0.465, 0.5])
+    assert curves[0].standard_errors == pytest.approx([0.01, 0.02, 0.02])
     assert notes["a"][0].startswith("line 4 left out") and "divided by 100" in notes["a"][1]
+
+
+def test_one_accuracy_above_1_is_a_slip_and_no_percent(tmp_path: Path) -> None:
+    curves, notes = read_curves(write(tmp_path, "curve,n,value\na,10,0.3\na,20,1.2\na,40,0.5\n"), "accuracy")
+    assert curves[0].means.tolist() == [0.3, 0.5]
+    assert notes["a"] == ["line 3 left out: the accuracy is 1.2, outside 0 to 1 (or 0 to 100 percent)"]
 
 
 @pytest.mark.parametrize(
