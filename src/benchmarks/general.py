@@ -9,7 +9,7 @@ from functools import cache
 from pydantic import Field
 
 from src.benchmarks.base import Benchmark, Example, Verdict
-from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.instruction_pool import instruction_pool
 from src.benchmarks.own_files import OwnFile
 from src.benchmarks.text_answer import f1
 from src.benchmarks.world import words
@@ -20,7 +20,7 @@ Writer = Callable[[Dice], tuple[str, str]]
 
 
 class General(Benchmark):
-    """`file` has the fields `instruction` and `response`; None: made procedurally. Scored by the F1 of words.
+    """`file` has one of the forms of `instruction_pool.py`; None: made procedurally. Scored by the F1 of words.
 
     The test set is `test_size` examples of the same kind that are not in the pool.
     """
@@ -48,8 +48,7 @@ class General(Benchmark):
     def _all(self) -> tuple[Example, ...]:
         if self.file is None:
             return _draw(self.seed, self.pool_size + self.test_size)
-        rows = read_jsonl(self.file, {"instruction": str, "response": str})
-        return tuple({row["instruction"]: _example(row["instruction"], row["response"]) for row in rows}.values())
+        return tuple({example.prompt: example for example in instruction_pool(self.file)}.values())
 
 
 @cache

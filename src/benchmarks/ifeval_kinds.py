@@ -1,12 +1,13 @@
 """IFEval's 25 kinds of instruction (Zhou et al. 2311.07911, table 1), each as a rule: does the response follow it?
 
 What a kind counts is what the authors' code counts (regular expressions, `at least` and `less than`, what is stripped),
-so that figures compare. It differs in two, for which that code uses a trained tokenizer that has to be downloaded:
+so that figures compare. It differs in three; for the first two that code uses a tokenizer that has to be downloaded:
 
-- a sentence ends at `.`, `!` or `?` before white space, unless an initial, a common abbreviation or a list's number
-  stands before the stop or a small letter follows it, and it has a letter;
+- a sentence ends at `.`, `!` or `?` before white space, unless an initial or a common abbreviation stands before the
+  stop or a small letter follows it; what has no letter in it, such as a list's number, is none;
 - a capital word is a run of letters and digits, with the hyphens, apostrophes and stops inside it, so that "DON'T" is
-  one word.
+  one word (it is two there);
+- a "letter" that is a sign (`#`, `!`) is counted as such, where that code draws a letter at random instead.
 
 The language is found by `langdetect`, as there, but always with the same seed. As there, a text in which it finds no
 features of a language (digits, say) passes.

@@ -48,3 +48,10 @@ def test_a_file_takes_the_place_of_the_procedure(tmp_path: Path) -> None:
     assert benchmark.data_files() == [file]
     with pytest.raises(ValidationError, match=r"missing\.jsonl"):
         general(file=tmp_path / "missing.jsonl")
+
+
+def test_a_file_as_lima_has_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "lima.jsonl"
+    rows = [{"conversations": [f"do {i}", f"done {i}"], "source": "wikihow"} for i in range(3)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [example.answer for example in general(file=file, test_size=1).pool()] == ["done 1", "done 2"]
