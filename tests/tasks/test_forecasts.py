@@ -73,7 +73,7 @@ def test_a_base_alone_has_no_forecast():
 
 
 def test_benchmarks_do_not_mix():
-    one, other = curve("one", 0.3), curve("other", 0.1)
+    one, other = curve("one", 0.3, (10, 100, 1000)), curve("other", 0.1, (10, 100, 1000))
     apart = forecasts([one, other], points_of([one]) | points_of([other], "c"), seed=0)
     alone = forecasts([one], points_of([one]), seed=0)
     assert apart[0].made == alone[0].made
