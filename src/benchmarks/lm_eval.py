@@ -7,7 +7,7 @@ metrics. It is an optional package that is imported only here, inside the functi
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from src.benchmarks.base import BadData, Benchmark, Example, Verdict
 from src.errors import FathomError
@@ -30,6 +30,13 @@ class LmEval(Benchmark):
     num_fewshot: int | None = Field(default=None, ge=0, description="None: as many as the task says")
     batch_size: int = Field(default=8, gt=0)
 
+    @field_validator("include_path")
+    @classmethod
+    def _is_a_directory(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.expanduser().is_dir():
+            raise ValueError(f"there is no directory {path}")
+        return path and path.expanduser()
+
     def pool(self) -> list[Example]:
         raise BadData(
             f"lm_eval brings no training examples for {self.task}; finetune on another benchmark with train_on=…."
@@ -37,6 +44,10 @@ class LmEval(Benchmark):
 
     def test(self) -> list[Example]:
         return []
+
+    def data_files(self) -> list[Path]:
+        """The user's own task files; the harness' are known by its version only."""
+        return sorted(self.include_path.rglob("*.yaml")) if self.include_path else []
 
     def score(self, example: Example, completion: str) -> Verdict:
         raise BadData(f"the harness scores {self.task} itself; use harness_results.")

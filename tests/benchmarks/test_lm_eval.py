@@ -99,6 +99,13 @@ def test_a_task_is_needed() -> None:
         lm_eval(task="")
 
 
+def test_task_files_of_the_user_s_own_are_part_of_the_data(tasks: Path) -> None:
+    files = lm_eval(include_path=tasks).data_files()
+    assert [file.name for file in files] == ["choice.yaml", "generated.yaml", "group.yaml"]
+    with pytest.raises(ValidationError, match="there is no directory .*nowhere"):
+        lm_eval(include_path=tasks / "nowhere")
+
+
 def test_where_the_harness_is_missing_the_message_says_what_to_install(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
