@@ -31,13 +31,13 @@ def plan(sections: Sequence[Section]) -> Plan:
 
 
 def affordable(planned: Plan) -> Plan:
-    """The first figures that have `MOST_PANELS` together at most."""
-    kept, panels = [], 0
+    """As many as have `MOST_PANELS` together at most; one that is too large is passed over for those after it."""
+    kept, left = [], MOST_PANELS
     for name, shown in planned:
-        panels += len(shown) if isinstance(shown, list) else 1
-        if panels > MOST_PANELS:
-            break
-        kept.append((name, shown))
+        panels = len(shown) if isinstance(shown, list) else 1
+        if panels <= left:
+            kept.append((name, shown))
+            left -= panels
     return kept
 
 

@@ -1,6 +1,7 @@
 """The files of an analysis: the report, and beside it figures, tables for LaTeX and the laws as JSON."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
@@ -23,6 +24,7 @@ from src.tasks.report.methods import methods_section
 from src.tasks.report.transfer import transfer_section
 from src.tracking.query import PointRecord
 
+UNFIT_FOR_A_FILE = re.compile(r"[^\w.-]+")
 console = Console()
 
 
@@ -65,6 +67,7 @@ def write_report(
     drawn = affordable(planned)
     for name, shown in drawn:
         figure = draw(study, shown)
+        name = UNFIT_FOR_A_FILE.sub("-", name)
         figure.savefig(laws / f"{name}.png")
         figure.set_layout_engine("none")  # the layout is made; a second one would take as long
         figure.savefig(laws / f"{name}.svg")

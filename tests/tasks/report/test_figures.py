@@ -32,6 +32,8 @@ def test_figures_stop_before_they_are_too_many():
     planned = plan([Section("a", [chart(f"f{i}") for i in range(50)])])
     assert len(affordable(planned)) == MOST_PANELS
     assert affordable(planned[:3]) == planned[:3]
+    large = ("large", [chart("large")] * (MOST_PANELS + 1))
+    assert affordable([large, *planned[:3]]) == planned[:3]
 
 
 def test_a_base_alone_is_drawn(tmp_path):
