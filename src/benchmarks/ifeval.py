@@ -15,6 +15,7 @@ from src.benchmarks.loose import loose_variants
 from src.benchmarks.own_files import OwnFile
 
 REPO = "google/IFEval"
+_REFUSAL = "I cannot do that."
 
 
 class IfEval(Benchmark):
@@ -65,8 +66,9 @@ class IfEval(Benchmark):
         return Verdict(0.0, completion.strip(), "reasoning", detail=missed, parts=parts)
 
     def chance(self) -> float:
-        """0: there is no answer that could be guessed. (One text given to all may still follow a few instructions.)"""
-        return 0.0
+        """The accuracy of one refusal given to every prompt: "no comma", say, is followed by anything short."""
+        test = self.test()[: self.test_limit]
+        return sum(self.score(example, _REFUSAL).score for example in test) / len(test)
 
 
 def _example(row: dict[str, Any], place: str) -> Example:

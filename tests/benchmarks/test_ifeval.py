@@ -58,6 +58,11 @@ def test_all_arguments_are_accepted_by_their_checkers() -> None:
         assert sum(verdict.parts["instruction_loose"]) >= sum(verdict.parts["instruction_strict"])
 
 
+@needs_data
+def test_chance_is_what_a_refusal_of_every_prompt_follows_and_needs_no_pool() -> None:
+    assert ifeval(path=DATA, pool_repo=None).chance() == pytest.approx(63 / 541)
+
+
 def test_prompt_and_instruction_level_strict_and_loose(tmp_path: Path) -> None:
     benchmark, example = item(tmp_path)
     right = benchmark.score(example, "Two words.")
@@ -78,13 +83,12 @@ def test_an_empty_response_is_a_format_error_and_follows_nothing(tmp_path: Path)
     assert verdict.parts == {"instruction_strict": [0, 0], "instruction_loose": [0, 0], "prompt_loose": [0]}
 
 
-def test_the_pool_is_a_file_of_instructions_and_chance_needs_none(tmp_path: Path) -> None:
+def test_the_pool_is_a_file_of_instructions(tmp_path: Path) -> None:
     pool = tmp_path / "dolly.jsonl"
     pool.write_text(json.dumps({"instruction": "Say hi.", "context": "", "response": "Hi."}) + "\n")
     benchmark = ifeval(path=item(tmp_path)[0].path, pool_file=pool)
     assert benchmark.pool() == [Example("Say hi.", "Hi.", gold="Hi.")]
     assert benchmark.data_files() == [tmp_path / "two.jsonl", pool]
-    assert ifeval(path=benchmark.path, pool_repo=None).chance() == 0.0
 
 
 @pytest.mark.parametrize(

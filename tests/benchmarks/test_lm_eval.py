@@ -102,7 +102,7 @@ def test_a_task_is_needed() -> None:
 def test_task_files_of_the_user_s_own_are_part_of_the_data(tasks: Path) -> None:
     files = lm_eval(include_path=tasks).data_files()
     assert [file.name for file in files] == ["choice.yaml", "generated.yaml", "group.yaml"]
-    with pytest.raises(ValidationError, match="there is no directory .*nowhere"):
+    with pytest.raises(ValidationError, match=r"there is no directory .*nowhere"):
         lm_eval(include_path=tasks / "nowhere")
 
 
