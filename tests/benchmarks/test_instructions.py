@@ -1,6 +1,8 @@
 from functools import cache
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -33,6 +35,17 @@ def test_the_items_are_the_same_on_every_platform_and_pool_and_test_are_disjoint
     assert examples_digest(test).startswith("9be909dba96893686905")
     assert len({e.prompt for e in pool}) == 1500
     assert {e.prompt for e in pool}.isdisjoint(e.prompt for e in test)
+
+
+def test_sizes_and_disjointness_of_the_shipped_config() -> None:
+    fields = yaml.safe_load((Path(__file__).parents[2] / "conf/benchmark/instructions.yaml").read_text())
+    assert fields.pop("_target_") == "src.benchmarks.instructions.Instructions"
+    shipped = Instructions(**fields)
+    pool, test = shipped.pool(), shipped.test()
+    assert (len(pool), len(test)) == (12_000, 500)
+    assert len({e.prompt for e in pool} | {e.prompt for e in test}) == 12_500
+    assert examples_digest([*test, *pool]) == "48b6b08a4d3bd00aaa486dd9ee605e3472b101ba16111c1a06ea2ec42b82afed"
+    assert shipped.chance() == 0
 
 
 def test_every_kind_of_constraint_occurs_in_the_test_set() -> None:
