@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.scaling.accept_then_stop import accept_then_stop
 from src.scaling.curve import Curve, Measurement
 from src.scaling.forecast import forecast
 
@@ -39,9 +40,8 @@ def last_slope(curves: list[Curve], budget: int, n: int) -> np.ndarray:
     return np.array([_line(*_logs(c, budget), 2, n) for c in curves])
 
 
-def accept_then_stop(curves: list[Curve], budget: int, n: int) -> np.ndarray:
-    """Lin et al. 2402.02314, algorithm 1, from three points with a bound of 5 standard deviations."""
-    return np.array([_accept_then_stop(*_logs(c, budget), n) for c in curves])
+def line_where_straight(curves: list[Curve], budget: int, n: int) -> np.ndarray:
+    return np.array([accept_then_stop(c.between(1, budget), np.array([n]))[0] for c in curves])
 
 
 def pooled(curves: list[Curve], budget: int, n: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def pooled(curves: list[Curve], budget: int, n: int) -> np.ndarray:
 ESTIMATORS: dict[str, Estimator] = {
     "last value carried": last_value,
     "line through last two": last_slope,
-    "accept then stop": accept_then_stop,
+    "accept then stop": line_where_straight,
     "pooled (ours)": pooled,
 }
 
@@ -63,17 +63,6 @@ def _logs(curve: Curve, budget: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _line(x: np.ndarray, y: np.ndarray, last: int, n: int) -> float:
     return float(np.exp(np.polyval(np.polyfit(x[-last:], y[-last:], 1), np.log(n))))
-
-
-def _accept_then_stop(x: np.ndarray, y: np.ndarray, n: int) -> float:
-    taken = 3
-    while taken < len(x):
-        line = np.polyfit(x[-taken:], y[-taken:], 1)
-        spread = (y[-taken:] - np.polyval(line, x[-taken:])).std()
-        if abs(y[-taken - 1] - np.polyval(line, x[-taken - 1])) > 5 * spread:
-            break
-        taken += 1
-    return _line(x, y, taken, n)
 
 
 def coverage(curves: list[Curve], budget: int, n: int) -> tuple[float, float]:

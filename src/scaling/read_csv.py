@@ -35,7 +35,9 @@ def read_curves(path: Path, kind: Kind) -> tuple[list[Curve], Notes]:
         raise FathomError(f"{path}: no row can be used; {next(note for of in notes.values() for note in of)}")
     if percent:
         for of in notes.values():
-            of.append("most accuracies in the file are above 1: all of its values are taken as percent and divided by 100")
+            of.append(
+                "most accuracies in the file are above 1: all of its values are taken as percent and divided by 100"
+            )
     return [_curve(name, kind, points[name]) for name in notes if name in points], notes
 
 
