@@ -14,10 +14,13 @@ NEAR = 0.8
 
 
 def contamination(train: Sequence[Example], test: Sequence[Example]) -> dict[str, float]:
-    """Metrics of `test`, which is not empty: test prompts that occur in training, and the mean share of their words.
+    """Metrics of `test`: how many of its prompts occur in training, and the mean share of their words that do.
 
-    Words are compared in lower case, without punctuation. A prompt of fewer than 8 words is one n-gram.
+    Words are compared in lower case, without punctuation. A prompt of fewer than 8 words is one n-gram. Without test
+    items (a harness that keeps them to itself) there is nothing to say: no metrics.
     """
+    if not test:
+        return {}
     texts = [_words(f"{example.prompt} {example.answer}") for example in train]
     prompts = {tuple(_words(example.prompt)) for example in train}
     asked = [_words(example.prompt) for example in test]

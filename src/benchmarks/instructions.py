@@ -1,6 +1,6 @@
-"""Instructions: write a list of words that meets one to three constraints, made procedurally and checked by rule.
+"""Instructions: write a list of words that meets one or more constraints, made procedurally and checked by rule.
 
-The words come from a topic ("List 4 animals.") or from the prompt itself ("Take these words: pear wolf lamp."). Most
+The words come from a topic ("List 4 animals.") or from the prompt itself ("list : pear wolf lamp ."). Most
 prompts have many right answers. After IFEval (Zhou et al. 2311.07911), with constraints that a tiny vocabulary can
 meet: how many words, their order, case, length, a first and a last word, forbidden words, every word twice.
 """

@@ -18,7 +18,7 @@ TOPICS = {
 }
 OPENERS = ("OK", "YES", "START", "HERE", "SURE")
 CLOSERS = ("STOP", "END", "DONE", "BYE", "THANKS")
-LONGEST = 7
+LONGEST = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ PHRASES: dict[str, Sequence[str]] = {
     "long": ("Use only words of at least {} letters.", "No word may have fewer than {} letters."),
 }
 _LIST_TOPIC = ("List {} {}.", "Name {} {}.", "Give me {} {}.", "Write down {} {}.", "What are {} {}?")
-_TAKE_GIVEN = ("Write these words: {}.", "Use these words: {}.", "Here are some words: {}.", "Make a list of {}.")
+_TAKE_GIVEN = ("list : {} .", "Here is a list : {} .", "Take this list : {} .")
 # No two of one row in one task: they would contradict or swallow each other.
 _FAMILIES = (
     ("alphabetical", "reversed", "backwards"),
@@ -105,8 +105,8 @@ _FAMILIES = (
 def draw_task(dice: Dice, constraints: int) -> Task:
     """A task that can be solved. A topic's count is one of its constraints, so it has at least two."""
     while True:
-        topic = dice.choice(list(TOPICS)) if constraints > 1 and dice.chance(0.4) else ""
-        given = () if topic else tuple(dice.sample(words.LIST_ITEMS, dice.between(3, LONGEST)))
+        topic = dice.choice(list(TOPICS)) if constraints > 1 and dice.chance(0.2) else ""
+        given = () if topic else tuple(dice.sample(words.LIST_ITEMS, dice.between(2, LONGEST)))
         source = TOPICS[topic] if topic else given
         families = [family for family in _FAMILIES if not (topic and family[0] == "count")]
         chosen = dice.sample(families, constraints - 1 if topic else constraints)
@@ -168,8 +168,8 @@ def prompt_of(task: Task, dice: Dice) -> str:
     if task.topic:
         opening = dice.zipf(_LIST_TOPIC, 0.5).format(rest.pop(0).value, task.topic)
     else:
-        opening = dice.zipf(_TAKE_GIVEN, 0.5).format(" ".join(task.given))
-    said = [dice.zipf(PHRASES[constraint.kind], 0.5).format(constraint.value) for constraint in rest]
+        opening = dice.zipf(_TAKE_GIVEN, 1.0).format(" ".join(task.given))
+    said = [dice.zipf(PHRASES[constraint.kind], 1.0).format(constraint.value) for constraint in rest]
     return " ".join([opening, *said])
 
 

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.base import Benchmark, Example
+from src.benchmarks.lm_eval import LmEval, harness_results
 from src.benchmarks.pass_at_k import pass_at_k
 from src.config import EvalConfig, Greedy, Sampled, TrainConfig
 from src.generation.base import Engine
@@ -55,6 +56,8 @@ def measure(
     dtype = torch.bfloat16 if resolve_precision(config.trainer).startswith("bf16") else torch.float32
     model.to(device, dtype)  # type: ignore[arg-type]
     model.eval()
+    if isinstance(benchmark, LmEval):
+        return _by_harness(model, tokenizer, benchmark)
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     samples = config.generation.samples if isinstance(config.generation, Sampled) else 1
     asked = [prompts.encode_prompt(example.prompt, shots) for example in test for _ in range(samples)]
@@ -125,6 +128,16 @@ def measure(
             right = [sum(row["score"] == 1 for row in rows[i : i + samples]) for i in range(0, len(rows), samples)]
             metrics[f"eval/pass_at_{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in right]))
     return Measurement(metrics, rows)
+
+
+def _by_harness(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, benchmark: LmEval) -> Measurement:
+    """The harness' metrics by their own names, the first of them as the accuracy too; it keeps its items to itself."""
+    found = harness_results(model, tokenizer, benchmark)
+    metrics = {f"eval/{name}": value for name, value in found.items()}
+    name, _, of_filter = next(iter(found)).partition("/")
+    stderr = "/".join([f"{name}_stderr", of_filter]) if of_filter else f"{name}_stderr"
+    accuracy = {"eval/accuracy": found[next(iter(found))], "eval/accuracy_stderr": found.get(stderr, 0.0)}
+    return Measurement(metrics | accuracy, [])
 
 
 def _engine(model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | Sampled) -> Engine:
