@@ -12,6 +12,7 @@ from src.tasks.curves import curves_of, measured, metric_name
 from src.tasks.findings import find
 from src.tasks.forecasts import forecasts
 from src.tasks.report.files import write_report
+from src.tasks.results import results_page
 from src.tasks.science import code_of
 from src.tracking.identity import run_key
 from src.tracking.query import points
@@ -41,7 +42,8 @@ def fit_laws(config: AnalyzeConfig) -> None:
     console.print(_table(config.study, analysis))
     console.print(analysis.methods, style="dim")
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
-    console.print(f"report: {config.out / 'report.html'}; figures and tables: {config.out / 'laws'}")
+    (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
+    console.print(f"{config.out}: report.html, results.md; figures and tables in laws/")
 
     settings = config.model_dump(mode="json", include={"metrics", "replicates", "confidence", "seed"})
     code = code_of(*(f"src.tasks.{name}" for name in CODE))

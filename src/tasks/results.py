@@ -36,20 +36,21 @@ def results_page(study: str, points_of: Mapping[str, Sequence[PointRecord]], law
 
 
 def _section(name: str, points: Sequence[PointRecord], laws: Sequence[Row]) -> list[str]:
-    accuracy, loss = means(points, "eval/accuracy"), {mean.n: mean for mean in means(points, "eval/nll")}
-    errors = {kind: means(points, f"eval/{kind}_error_rate") for kind in ("format", "reasoning")}
-    lines = ["", f"## {name}", ""]
-    lines += [f"{points[0].metrics['eval/n_items']:.0f} test items. {_chance(points)} {_contamination(points)}", ""]
+    accuracy = means(points, "eval/accuracy")
+    format_errors, reasoning, loss = (
+        {mean.n: mean.value for mean in means(points, f"eval/{metric}")}
+        for metric in ("format_error_rate", "reasoning_error_rate", "nll")
+    )
+    lines = ["", f"## {name}", "", f"{_chance(points)}{_contamination(points)}".strip(), ""]
     lines += [
         "| n | seeds | accuracy | format errors | reasoning errors | loss (nats a token) |",
         "|---|---|---|---|---|---|",
     ]
-    for place, mean in enumerate(accuracy):
-        shares = [f"{100 * of[place].value:.1f} %" for of in errors.values()]
-        nats = f"{loss[mean.n].value:.3f}" if mean.n in loss else "–"
-        cells = [f"{mean.n:,}", str(mean.seeds), f"{100 * mean.value:.1f} ± {100 * mean.stderr:.1f} %", *shares, nats]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"{_rise(accuracy)} {_format(errors['format'])}", ""]
+    for mean in accuracy:
+        cells = [f"{mean.n:,}", str(mean.seeds), f"{100 * mean.value:.1f} ± {100 * mean.stderr:.1f} %"]
+        cells += [f"{100 * of[mean.n]:.1f} %" if mean.n in of else "–" for of in (format_errors, reasoning)]
+        lines.append(f"| {' | '.join(cells)} | {f'{loss[mean.n]:.3f}' if mean.n in loss else '–'} |")
+    lines += ["", f"{_rise(accuracy)} {_format(format_errors)}", ""]
     return [*lines, *(_law(row) for row in laws if row.curve == name and row.metric == "eval/accuracy")]
 
 
@@ -60,11 +61,17 @@ def _law(row: Row) -> str:
 
 
 def _chance(points: Sequence[PointRecord]) -> str:
-    return f"The pool's commonest answer given to all of them scores {100 * points[0].metrics['eval/chance']:.1f} %."
+    metrics = points[0].metrics
+    if "eval/chance" not in metrics:
+        return ""
+    items, chance = metrics["eval/n_items"], 100 * metrics["eval/chance"]
+    return f"{items:.0f} test items; the pool's commonest answer given to all of them scores {chance:.1f} %. "
 
 
 def _contamination(points: Sequence[PointRecord]) -> str:
     largest = max(points, key=lambda point: point.n_examples)
+    if "data/exact_duplicates" not in largest.metrics:
+        return ""
     exact, near = largest.metrics["data/exact_duplicates"], largest.metrics["data/near_duplicates"]
     return (
         f"Of their prompts {exact:.0f} occur among the {largest.n_examples:,} training examples, "
@@ -88,9 +95,11 @@ def _rise(accuracy: Sequence[Mean]) -> str:
     )
 
 
-def _format(rates: Sequence[Mean]) -> str:
-    few = [mean.n for place, mean in enumerate(rates) if all(m.value < FEW_FORMAT_ERRORS for m in rates[place:])]
-    return f"Format errors are below 5 % from n = {few[0]:,} on." if few else "Format errors stay above 5 %."
+def _format(rates: Mapping[int, float]) -> str:
+    few = [n for n in rates if all(rate < FEW_FORMAT_ERRORS for m, rate in rates.items() if m >= n)]
+    if not rates:
+        return ""
+    return f"Format errors are below 5 % from n = {min(few):,} on." if few else "Format errors stay above 5 %."
 
 
 def _machine() -> str:

@@ -1,7 +1,6 @@
 """A sweep: every point identified and frozen first, then run in a process of its own, then the curves."""
 
 import os
-import re
 import signal
 import sys
 import time
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from src.config import TrainConfig
 from src.tasks import job_process
-from src.tasks.curves import curves_of
+from src.tasks.curves import curves_of, metric_name
 from src.tasks.point import Point, identify
 from src.tasks.sweep_job import SweepJob
 from src.tracking.identity import digest
@@ -29,7 +28,6 @@ from src.tracking.sweeps import Sweep, open_sweep
 ENTRY_POINT = Path(__file__).parents[1] / "train.py"
 MOST_PROCESSES = 8
 CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
-UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
 SHOWN_LOG_LINES = 12
 
 console = Console()
@@ -160,7 +158,7 @@ def _curves(records: Sequence[PointRecord], parent: Sweep) -> None:
         for heading in ("n", *means):
             table.add_column(heading.removeprefix("eval/"), justify="right")
         for metric, values in means.items():
-            parent.log_curve(f"curve/{metric}/{UNNAMEABLE.sub(':', curve)}", values)
+            parent.log_curve(metric_name(f"curve/{metric}/{curve}"), values)
         for row, n in enumerate(sizes):
             table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in means))
         console.print(table)
