@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test lint ui bench clean
+.PHONY: quickstart test lint ui results bench clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -32,9 +32,17 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch --editable '.[dev]'
 	touch $(READY)
 
+# docs/results.md: about an hour on two cores.
+results: $(READY)
+	$(BIN)/python src/train.py -m experiment=errors
+	$(BIN)/python src/analyze.py study=errors
+	cp multirun/analysis/errors/results.md docs/results.md
+
 bench: $(READY)
 	$(BIN)/python bench/training_step.py
 	$(BIN)/python bench/generation.py
+	$(BIN)/python bench/analysis.py
+	$(BIN)/python bench/forecast.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -57,7 +57,8 @@ def _section(name: str, points: Sequence[PointRecord], laws: Sequence[Row]) -> l
 def _law(row: Row) -> str:
     parameters = ", ".join(f"{name} = {value}" for name, value in row.parameters.items())
     said = [f"R² {row.r_squared}; held out {row.hold_out}" if parameters else "", row.note]
-    return f"- {row.law}: {'; '.join(part for part in (parameters, *said) if part)}"
+    text = "; ".join(part for part in (parameters, *said) if part)
+    return f"- {row.law}: {text}" if parameters else f"- {text}"
 
 
 def _chance(points: Sequence[PointRecord]) -> str:
