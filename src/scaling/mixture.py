@@ -30,9 +30,9 @@ class Mixture:
 
 
 def mix(points: Points) -> Mixture:
-    """Fit every shape and weigh it by its evidence."""
+    """Fit every shape and weigh it by its evidence and prior."""
     members = tuple(pool(points, shape) for shape in SHAPES)
-    evidence = np.array([member.evidence for member in members])
+    evidence = np.array([member.evidence + np.log(member.shape.prior) for member in members])
     weights = np.exp(evidence - evidence.max())
     return Mixture(members, weights / weights.sum())
 

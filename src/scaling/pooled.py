@@ -183,8 +183,10 @@ def _noise_sizes(
     off = points.y - shape.at(theta, points.x)
     second = np.einsum("cs,ct->cst", off, off) + jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
 
+    brownian, count = _brownian(points.x, points.x, _start(points)), points.x.shape[1]
+
     def loss(at: np.ndarray) -> float:
-        noise = _noise(points, *np.exp(at))
+        noise = np.exp(2 * at[0]) * brownian + (np.exp(2 * at[1]) + points.variance)[:, :, None] * np.eye(count)
         fit = np.linalg.slogdet(noise)[1].sum() + np.einsum("cst,cts->", np.linalg.inv(noise), second)
         return float(fit + ((at - np.log([TAU, SIGMA])) ** 2).sum()) / 2
 

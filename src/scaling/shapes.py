@@ -29,13 +29,17 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class Shape:
-    """ln L as `formula(x, *coordinates)` of x = ln n; its arguments broadcast."""
+    """ln L as `formula(x, *coordinates)` of x = ln n; its arguments broadcast.
+
+    `prior` is its weight beside the other shapes before any point is seen.
+    """
 
     name: str
     formula: Callable[..., np.ndarray]
     coordinates: tuple[Coordinate, ...]
     latex: str
     source: str
+    prior: float = 1.0
 
     def at(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
         """ln L of curves with coordinates theta, shape (…, curves, coordinates), at x, shape (curves, points)."""
@@ -88,4 +92,18 @@ POWER = Shape(
     source="a straight line in log-log",
 )
 
-SHAPES = (TRANSITION, FLOOR, POWER)
+# Early sizes hardly tell the onset of a decline from its end, so that both at once are believed only where the points
+# insist: by 100 to 1.
+TRANSITION_FLOOR = Shape(
+    name="transition_floor",
+    formula=lambda x, e, *rest: np.logaddexp(e, TRANSITION.formula(x, *rest)),
+    coordinates=(
+        Coordinate("E", "what is left at unlimited n", -2.0, 0.7, 0.3, anchor="last"),
+        *TRANSITION.coordinates,
+    ),
+    latex=r"L = E + A\,\bigl(1 + (D/D_c)^{s}\bigr)^{-k/s}",
+    source="Caballero et al. 2210.14891 with c0 = 0; with s = k the rectified law of Lin et al. 2402.02314",
+    prior=0.01,
+)
+
+SHAPES = (TRANSITION, FLOOR, POWER, TRANSITION_FLOOR)

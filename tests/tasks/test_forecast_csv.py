@@ -1,0 +1,51 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def analyze(*overrides: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "src/analyze.py", "source=csv", *overrides], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_file_of_losses_becomes_a_json_list_of_forecasts(tmp_path: Path) -> None:
+    rows = ["curve,n,value,family"]
+    for name, level in (("a/b", 4.0), ("c", 3.0)):
+        rows += [f"{name},{n},{level * float(n) ** -0.1:.6f},x" for n in 100 * 2 ** np.arange(8)]
+    rows += ["empty,10,nan,x", "c,0,9,x"]
+    (tmp_path / "F.csv").write_text("\n".join(rows))
+    out = tmp_path / "deep/forecast.json"
+    done = analyze(
+        f"source.path={tmp_path / 'F.csv'}", "metric=loss", "fit_up_to=3200", "predict_at=[6400,12800]", f"out={out}"
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(out.read_text())
+    assert [answer["curve"] for answer in answers] == ["a/b", "c", "empty"]
+    assert answers[0].keys() == {"curve", "law", "parameters", "forecasts", "notes"}
+    assert answers[0]["law"] == "power" and answers[0]["parameters"]["beta"] == pytest.approx(0.1, rel=0.1)
+    assert [f["n"] for f in answers[0]["forecasts"]] == [6400, 12800]
+    for answer, level in zip(answers, (4.0, 3.0), strict=False):
+        at = answer["forecasts"][1]
+        assert at["value"] == pytest.approx(level * 12_800**-0.1, rel=0.02)
+        assert at["interval_90"][0] < at["interval_50"][0] < at["interval_50"][1] < at["interval_90"][1]
+    assert any(note.startswith("n=0 left out") for note in answers[1]["notes"])
+    assert answers[2]["forecasts"] == [] and answers[2]["notes"][0] == "line 18 left out: the value is 'nan'"
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("source.path=none.csv", "source.path: none.csv cannot be read as CSV"),
+        ("metric=los", "metric: input should be 'loss' or 'accuracy'"),
+        ("predict_at=[0]", "predict_at.0: input should be greater than or equal to 1"),
+    ],
+)
+def test_wrong_settings_get_a_sentence(override: str, sentence: str) -> None:
+    done = analyze("source.path=x.csv", "metric=loss", "predict_at=[10]", override)
+    assert done.returncode == 1
+    assert sentence in done.stderr and "Traceback" not in done.stderr
