@@ -24,9 +24,10 @@ def forecast_csv(config: ForecastConfig) -> None:
     config.out.parent.mkdir(parents=True, exist_ok=True)
     config.out.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(_table(config, forecasts))
-    for of in written:
-        for note in of["notes"]:
-            console.print(f"{of['curve']}: {note}", style="dim", markup=False)
+    having = {note: [of["curve"] for of in written if note in of["notes"]] for of in written for note in of["notes"]}
+    for note, names in having.items():
+        where = "every curve" if len(names) == len(written) > 1 else ", ".join(names)
+        console.print(f"{where}: {note}", style="dim", markup=False)
     console.print(f"forecasts: {config.out}")
 
 

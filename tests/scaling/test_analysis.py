@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from src.errors import FathomError
 from src.scaling.analysis import Row, analyse
 from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.holdout import hold_out
-from src.scaling.laws import PAPER, POWER_FLOOR
-from src.scaling.plots import plot_error_classes, plot_law
+from src.scaling.laws import PAPER
 
 SIZES = (0, 10, 32, 100, 316, 1000, 3162)
 
@@ -66,34 +63,3 @@ def test_partial_answers_say_what_is_missing() -> None:
     row = analyse([single], 50).rows()[0]
     assert "[" not in row.parameters["beta"] and "no interval: a single seed" in row.note
     assert "measured" in row.hold_out and "inside" not in row.hold_out
-
-
-def test_figures_draw_every_curve_and_leave_saving_to_the_caller(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    study = analyse([RISING, FLAT], replicates=50)
-    figure = plot_law("arithmetic", study.curves, PAPER)
-    assert isinstance(figure, Figure)
-    axes = figure.axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]  # type: ignore[union-attr]
-    assert labels == ["rising", "flat (flat within noise)"]
-    assert [tick.get_text() for tick in axes.get_xticklabels()][:2] == ["0", "10"]
-    figure.savefig(tmp_path / "law.png")
-    errors = plot_law("arithmetic", study.curves, POWER_FLOOR)
-    assert errors.axes[0].get_ylabel() == "error (%)"
-    assert plot_law("gsm8k", analyse([LOSS], 50).curves, POWER_FLOOR).axes[0].get_ylabel() == "eval/nll"
-
-
-def test_error_classes_side_by_side(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    falling = made("format", [0.6, 0.5, 0.3, 0.1, 0.05, 0.0, 0.0])
-    figure = plot_error_classes("arithmetic", [falling], [RISING])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["format errors", "reasoning errors"]
-    assert figure.axes[0].get_xticklabels()[0].get_text() == "0"
-    figure.savefig(tmp_path / "errors.svg")
-
-
-def test_a_figure_of_mixed_kinds_or_no_curves_is_refused() -> None:
-    study = analyse([RISING, LOSS], replicates=20)
-    with pytest.raises(FathomError, match="must all be of one kind"):
-        plot_law("mixed", study.curves, POWER_FLOOR)
-    with pytest.raises(FathomError, match="no curves to draw"):
-        plot_law("empty", [], POWER_FLOOR)

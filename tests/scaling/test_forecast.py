@@ -47,13 +47,13 @@ def test_each_law_is_recognised_and_forecast_with_honest_intervals(name: str) ->
 
 
 def test_nothing_beyond_the_budget_is_looked_at() -> None:
-    curves = study("transition", curves=4)
+    curves = study("transition", curves=2)
     cut = [c.between(0, BUDGET) for c in curves]
-    assert forecast(curves, [TARGET], BUDGET) == forecast(cut, [TARGET], BUDGET) == forecast(cut, [TARGET])
+    assert forecast(curves, [TARGET], BUDGET) == forecast(cut, [TARGET])
 
 
 def test_intervals_are_nested_and_widen_with_n() -> None:
-    for answer in forecast(study("transition", curves=4), [51_200, 102_400, 409_600], BUDGET):
+    for answer in forecast(study("transition", curves=2), [51_200, 102_400, 409_600], BUDGET):
         widths = []
         for at in answer.forecasts:
             low, high = at.interval_90
@@ -63,10 +63,10 @@ def test_intervals_are_nested_and_widen_with_n() -> None:
 
 
 def test_a_curve_that_gets_worse_does_not_touch_the_others() -> None:
-    good, bad = study("power", curves=4), curve("bad", [1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8])
+    good, bad = study("power", curves=2), curve("bad", [1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8])
     together = forecast([*good, bad], [TARGET], BUDGET)
-    assert together[:4] == forecast(good, [TARGET], BUDGET)
-    assert "gets worse from n=200 to 12800" in " ".join(together[4].notes)
+    assert together[:2] == forecast(good, [TARGET], BUDGET)
+    assert "gets worse from n=200 to 12800" in " ".join(together[2].notes)
 
 
 def test_few_points_give_a_partial_answer_that_says_so() -> None:
@@ -89,13 +89,13 @@ def test_accuracies_stay_between_0_and_1() -> None:
 
 
 def test_real_finetuning_losses_beat_accept_then_stop() -> None:
-    """Lin et al. 2402.02314 reach RMSLE 0.0488 and 0.1749 from an eighth and a 64th of the largest size."""
+    """Lin et al. 2402.02314 reach RMSLE 0.0488 and 0.2527 from an eighth and a 512th of the largest size."""
     if not FLAN.exists():
         pytest.skip(f"{FLAN} is not here: the FLAN learning curves are kept beside the checkout")
     with FLAN.open() as file:
         rows = list(csv.DictReader(file))
     sizes = [int(n) for n in rows[0] if n.isdigit()]
     curves = [curve(row["config name"], [float(row[str(n)]) for n in sizes], sizes=sizes) for row in rows]
-    for budget, published in ((204_800, 0.0488), (25_600, 0.1749)):
+    for budget, published in ((204_800, 0.0488), (3_200, 0.2527)):
         answers = forecast(curves, [sizes[-1]], budget)
         assert np.sqrt((errors(curves, answers) ** 2).mean()) < 0.75 * published
