@@ -36,7 +36,7 @@ def test_both_points_are_run_and_their_completions_judged(preference):
     config = preference()
     prefer(config)
     store = open_store(None, config.tracking.root)
-    on_task, on_chatter = points(store, "toy")
+    on_task, on_chatter = sorted(points(store, "toy"), key=lambda record: "train_on" in record.params)
     assert "train_on" not in on_task.params
     assert on_chatter.params["train_on"] == "chatter"
     (run,) = preference_runs(store)
