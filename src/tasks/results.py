@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from src.scaling.analysis import Row
+from src.scaling.laws import PAPER
 from src.tasks.means import Mean, means
 from src.tracking.provenance import provenance
 from src.tracking.query import PointRecord
@@ -51,7 +52,16 @@ def _section(name: str, points: Sequence[PointRecord], laws: Sequence[Row]) -> l
         cells += [f"{100 * of[mean.n]:.1f} %" if mean.n in of else "–" for of in (format_errors, reasoning)]
         lines.append(f"| {' | '.join(cells)} | {f'{loss[mean.n]:.3f}' if mean.n in loss else '–'} |")
     lines += ["", f"{_rise(accuracy)} {_format(format_errors)}", ""]
-    return [*lines, *(_law(row) for row in laws if row.curve == name and row.metric == "eval/accuracy")]
+    fitted = [row for row in laws if row.curve == name and row.metric == "eval/accuracy"]
+    return [*lines, *(_law(row) for row in fitted), *(_verdict(row) for row in fitted if row.law == PAPER.name)]
+
+
+def _verdict(paper: Row) -> str:
+    if paper.hold_out.endswith("outside"):
+        return "\nIt does **not** follow the power law: fitted to the smaller sizes, the law misses the largest."
+    if paper.hold_out.endswith("inside"):
+        return "\nThe power law fitted to the smaller sizes holds at the largest."
+    return "\nWhether it follows a power law cannot be said."
 
 
 def _law(row: Row) -> str:

@@ -25,13 +25,14 @@ CURVE = [
 
 
 def test_the_page_holds_every_size_the_steepest_decade_and_where_format_errors_end() -> None:
-    rows = [Row("m b", "eval/accuracy", "paper", {"a": "0.4"}, "0.99", "n=1000: predicted 0.4", "a note")]
+    rows = [Row("m b", "eval/accuracy", "paper", {"a": "0.4"}, "0.99", "n=1000: predicted 0.4, outside", "a note")]
     page = results_page("study", {"m b": CURVE}, rows)
     assert "| 1,000 | 2 | 71.0 ±" in page
     assert "Steepest decade: n = 100 to 1,000, +51.0 points" in page
     assert "Format errors are below 5 % from n = 100 on." in page
     assert "scores 2.0 %" in page
-    assert "- paper: a = 0.4; R² 0.99; held out n=1000: predicted 0.4; a note" in page
+    assert "- paper: a = 0.4; R² 0.99; held out n=1000: predicted 0.4, outside; a note" in page
+    assert "It does **not** follow the power law" in page
 
 
 def test_a_curve_without_losses_or_decades_says_so() -> None:
