@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from src.config import AnalyzeConfig, Tracking
-from src.tasks import fit_laws as analysis
+from src.config.analyze import AnalyzeConfig
+from src.config.tracking import Tracking
+from src.tasks import analyze as analysis
 from src.tracking import tags as tag
 from src.tracking.store import open_store
 

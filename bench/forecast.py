@@ -22,8 +22,8 @@ from src.scaling.accept_then_stop import accept_then_stop
 from src.scaling.bootstrap import bootstrap
 from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.fit import fit_law
-from src.scaling.forecast import CurveForecast, forecast
 from src.scaling.laws import CATALOGUE, PAPER, POWER_FLOOR, RECTIFIED, Law
+from src.scaling.pooled_forecast import CurveForecast, forecast
 from src.scaling.two_step import TwoStep, fit_two_step
 
 DATA = Path(__file__).parents[1] / "../shared/data"
@@ -311,7 +311,7 @@ def simulated_pairs(scale: str, rng: np.random.Generator) -> tuple[list[Curve], 
 
 def benchmarks_through_the_loss(runs: Path) -> None:
     """The curves of the study `errors`, each of another benchmark and by itself: 10 … 1,000 → 3,162."""
-    from src.tasks.curves import curves_of, measured  # with MLflow, which the other tables need not wait for
+    from src.study.curves import curves_of, measured  # with MLflow, which the other tables need not wait for
     from src.tracking.query import points, studies
     from src.tracking.store import open_store
 

@@ -17,7 +17,7 @@ import time
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from src.generation.base import Engine
+from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch.optim import AdamW
 
-from src.config import Trainer as TrainerSection
+from src.config.trainer import Trainer as TrainerSection
 from src.models.load import fresh_model
 from src.models.loss import token_nll
 from src.models.prompt import Encoded
@@ -25,7 +25,7 @@ from src.modules.batch import Layout
 from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.finetune_data import FinetuneData
 from src.modules.plan import step_plan
-from src.modules.trainer import fit
+from src.modules.training import fit
 
 ROUNDS = 5
 STEPS = 60

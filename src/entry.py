@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -12,19 +11,22 @@ from src.errors import FathomError
 
 
 def run(config: DictConfig, command: str, task: str) -> None:
-    """Check `config` against the class `command` of src/config.py, then call `task` ("module:function") with it.
+    """Check `config` against the class `command`, then call `task` with it; both are written "module:name".
 
     The task's module is imported only once the configuration holds, so that a typo answers at once. A FathomError
     ends in its sentence and exit status 1, without a traceback.
     """
     try:
-        from src import config as schema
+        from src.config.check import check
 
-        checked = schema.check(config, getattr(schema, command))
+        checked = check(config, _imported(command))
         logging.basicConfig(level=checked.log_level.upper(), format="%(message)s", force=True)
-        module, _, function = task.partition(":")
-        call: Callable[[Any], object] = getattr(import_module(module), function)
-        call(checked)
+        _imported(task)(checked)
     except FathomError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -6,7 +6,7 @@ from src.entry import run
 
 @hydra.main(config_path="../conf", config_name="prefer", version_base="1.3")
 def main(config: DictConfig) -> None:
-    run(config, command="PreferConfig", task="src.tasks.prefer:prefer")
+    run(config, command="src.config.prefer:PreferConfig", task="src.tasks.prefer:prefer")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from src.entry import run
 
 @hydra.main(config_path="../conf", config_name="pretrain", version_base="1.3")
 def main(config: DictConfig) -> None:
-    run(config, command="PretrainConfig", task="src.tasks.pretrain:pretrain")
+    run(config, command="src.config.pretrain:PretrainConfig", task="src.tasks.pretrain:pretrain")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from src.entry import run
 
 @hydra.main(config_path="../conf", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> None:
-    run(config, command="TrainConfig", task="src.tasks.finetune:finetune")
+    run(config, command="src.config.train:TrainConfig", task="src.tasks.finetune:finetune")
 
 
 if __name__ == "__main__":

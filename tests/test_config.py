@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from src.config import TrainConfig, check
+from src.config.check import check
+from src.config.train import TrainConfig
 from src.errors import FathomError
 
 ROOT = Path(__file__).parents[1]

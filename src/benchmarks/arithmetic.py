@@ -9,8 +9,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from src.benchmarks.base import Benchmark, Example, Verdict
-from src.benchmarks.number import judge
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
+from src.benchmarks.scoring.number import judge
 from src.benchmarks.world.dice import Dice
 from src.benchmarks.world.quantities import Pile, Style, draw_pile
 

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.jsonl_files import read_jsonl
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.user_files import OwnFile
 from src.benchmarks.new_knowledge import asked_example, judge_knowledge
-from src.benchmarks.own_files import OwnFile
-from src.benchmarks.text_answer import final_answer
+from src.benchmarks.scoring.text_answer import final_answer
 from src.benchmarks.world.dice import Dice
 
 

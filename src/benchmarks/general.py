@@ -8,13 +8,13 @@ from functools import cache
 
 from pydantic import Field
 
-from src.benchmarks.base import Benchmark, Example, Verdict
-from src.benchmarks.instruction_pool import instruction_pool
-from src.benchmarks.own_files import OwnFile
-from src.benchmarks.text_answer import f1
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
+from src.benchmarks.data.instruction_pool import instruction_pool
+from src.benchmarks.data.user_files import OwnFile
+from src.benchmarks.scoring.text_answer import f1
 from src.benchmarks.world import words
 from src.benchmarks.world.dice import Dice
-from src.benchmarks.world.facts import people, statements
+from src.benchmarks.world.people import people, statements
 
 Writer = Callable[[Dice], tuple[str, str]]
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.dataset_hub import dataset_files
-from src.benchmarks.jsonl_files import read_jsonl
-from src.benchmarks.number import final_number, judge
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.data.hub_files import dataset_files
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.scoring.number import final_number, judge
 
 REPO = "openai/gsm8k"
 _FILES = ("train.jsonl", "test.jsonl")

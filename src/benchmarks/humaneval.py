@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.base import BadData, Example
-from src.benchmarks.code_pool import code_pool
-from src.benchmarks.code_text import CodeBenchmark, continued_function
-from src.benchmarks.dataset_hub import dataset_files
-from src.sandbox.base import Program
+from src.benchmarks.benchmark import BadData, Example
+from src.benchmarks.data.code_pool import code_pool
+from src.benchmarks.data.hub_files import dataset_files
+from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function
+from src.sandbox.program import Program
 
 REPO = "openai/openai_humaneval"
 _FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution")

@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.dataset_hub import dataset_files
-from src.benchmarks.ifeval_kinds import follows, refuse
-from src.benchmarks.instruction_pool import instruction_pool
-from src.benchmarks.jsonl_files import read_jsonl
-from src.benchmarks.loose import loose_variants
-from src.benchmarks.own_files import OwnFile
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.data.hub_files import dataset_files
+from src.benchmarks.data.instruction_pool import instruction_pool
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.user_files import OwnFile
+from src.benchmarks.scoring.ifeval_kinds import follows, refuse
+from src.benchmarks.scoring.ifeval_loose import loose_variants
 
 REPO = "google/IFEval"
 _REFUSAL = "I cannot do that."

@@ -10,9 +10,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from src.benchmarks.base import Benchmark, Example, Verdict
-from src.benchmarks.loose import loose_variants
-from src.benchmarks.word_list import Task, check, draw_task, prompt_of, solve
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
+from src.benchmarks.scoring.ifeval_loose import loose_variants
+from src.benchmarks.scoring.word_list import Task, check, draw_task, prompt_of, solve
 from src.benchmarks.world.dice import Dice
 
 

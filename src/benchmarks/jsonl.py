@@ -6,10 +6,10 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.jsonl_files import read_jsonl
-from src.benchmarks.own_files import OwnFile, refuse_shared_prompts
-from src.benchmarks.scorers import NEEDED, gold_and_hidden, own_source, scorer_named
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.user_files import OwnFile, refuse_shared_prompts
+from src.benchmarks.scoring.scorers import NEEDED, gold_and_hidden, own_source, scorer_named
 
 Part = Literal["prompt", "answer", "gold", "tests"]
 

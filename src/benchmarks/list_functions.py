@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import Field
 
-from src.benchmarks.base import Example
-from src.benchmarks.code_text import CodeBenchmark, whole_program
+from src.benchmarks.benchmark import Example
+from src.benchmarks.scoring.code_text import CodeBenchmark, whole_program
 from src.benchmarks.world.dice import Dice
 from src.benchmarks.world.words import LIST_ITEMS
-from src.sandbox.base import Program
+from src.sandbox.program import Program
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 LETTERS = tuple(ALPHABET)

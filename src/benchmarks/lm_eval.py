@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
 from src.errors import FathomError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.base import BadData, Example
-from src.benchmarks.code_pool import code_pool
-from src.benchmarks.code_text import CodeBenchmark, whole_program
-from src.benchmarks.dataset_hub import dataset_files
-from src.benchmarks.jsonl_files import read_jsonl
-from src.sandbox.base import Program
+from src.benchmarks.benchmark import BadData, Example
+from src.benchmarks.data.code_pool import code_pool
+from src.benchmarks.data.hub_files import dataset_files
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.scoring.code_text import CodeBenchmark, whole_program
+from src.sandbox.program import Program
 
 REPO = "google-research-datasets/mbpp"
 # Task ids, both ends included. 1–10 are the paper's few-shot prompts and in neither.

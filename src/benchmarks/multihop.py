@@ -10,10 +10,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from src.benchmarks.base import Benchmark, Example, Verdict
-from src.benchmarks.text_answer import judge_text
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
+from src.benchmarks.scoring.text_answer import judge_text
 from src.benchmarks.world.dice import Dice
-from src.benchmarks.world.facts import COUNTRY_OF_CITY, SOUND_OF_PET, TOOL_OF_JOB, people
+from src.benchmarks.world.people import COUNTRY_OF_CITY, SOUND_OF_PET, TOOL_OF_JOB, people
 
 # What is true: (subject, relation) -> object.
 Facts = Mapping[tuple[str, str], str]

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from src.benchmarks.base import Benchmark, Example, Verdict
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
 from src.benchmarks.multihop import (
     ONWARD,
     QUESTIONS,
@@ -24,7 +24,7 @@ from src.benchmarks.multihop import (
     worked,
     world_facts,
 )
-from src.benchmarks.text_answer import judge_text
+from src.benchmarks.scoring.text_answer import judge_text
 from src.benchmarks.world.dice import Dice
 from src.benchmarks.world.strangers import stranger_facts
 

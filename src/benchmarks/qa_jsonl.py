@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.jsonl_files import read_jsonl
-from src.benchmarks.own_files import OwnFile, refuse_shared_prompts
-from src.benchmarks.text_answer import accepted_answers, final_answer, hidden_answers, judge_text
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.user_files import OwnFile, refuse_shared_prompts
+from src.benchmarks.scoring.text_answer import accepted_answers, final_answer, hidden_answers, judge_text
 
 # Where a field's name is null: the first of these that a row has.
 ANSWERS = ("answers", "answer")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, StrictBool, TypeAdapter, ValidationError, field_validator
 
-from src.benchmarks.base import BadData, Benchmark, Example, Verdict
-from src.benchmarks.text_answer import judge_yes_no
+from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.scoring.text_answer import judge_yes_no
 
 
 class StrategyQa(Benchmark):

@@ -17,7 +17,7 @@ _ENDED_SHARE = 1 / 8
 
 
 class GreedyEngine:
-    """Greedy decoding with a KV cache; see `src/generation/base.py` for the contract.
+    """Greedy decoding with a KV cache; see `src/generation/engine.py` for the contract.
 
     The batch's rows times (longest prompt + new tokens) stay within `batch_tokens`. The model is set to eval mode.
     """

@@ -9,7 +9,7 @@ from src.generation.batches import length_sorted_batches
 
 
 class HfEngine:
-    """`model.generate`, greedy, with a KV cache and left padding; see `src/generation/base.py` for the contract.
+    """`model.generate`, greedy, with a KV cache and left padding; see `src/generation/engine.py` for the contract.
 
     A batch's rows times (longest prompt + new tokens) stay within `batch_tokens`. The model is set to eval mode.
     """

@@ -1,4 +1,4 @@
-"""Hydra launcher that freezes every job's configuration at the start and hands the jobs to src/tasks/sweep.py.
+"""Hydra launcher that freezes every job's configuration at the start and hands the jobs to src/sweeps/sweep.py.
 
 Hydra's own launchers compose a job's configuration when its turn comes, so that an edit made meanwhile changes the jobs
 still waiting; and under them Lightning's DDP re-executes the whole sweep in each rank. Hydra finds plugins only in the
@@ -15,7 +15,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from src.config import TrainConfig, check
+from src.config.check import check
+from src.config.train import TrainConfig
 from src.errors import FathomError
 
 
@@ -37,7 +38,7 @@ class ProcessesLauncher(Launcher):
             frozen = [self._freeze(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
             checked = [check(config, TrainConfig) for _, config in frozen]
             # Imported only now: a wrong key anywhere in the sweep answers at once.
-            from src.tasks.sweep import Job, sweep
+            from src.sweeps.sweep import Job, sweep
 
             jobs = [
                 Job(directory, config, typed, list(overrides))

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from src.judging.base import Comparison, Opinion
+from src.judging.judge import Comparison, Opinion
 
 
 class Cache:

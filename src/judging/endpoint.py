@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from src.errors import FathomError
-from src.judging.base import Comparison, Judge, Keep, Opinion
+from src.judging.judge import Comparison, Judge, Keep, Opinion
 from src.judging.question import QUESTION, judge_question, read_reply
 
 # Worth another try: too many requests, and what a server or a proxy answers when it is overloaded or restarting.

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from scipy.stats import binomtest
 
-from src.judging.base import Choice, Comparison, Judge, Opinion
 from src.judging.cache import Cache
+from src.judging.judge import Choice, Comparison, Judge, Opinion
 
 CONFIDENCE = 0.95
 SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie", "invalid": "invalid"}
@@ -17,7 +17,7 @@ Outcome = Literal["win", "loss", "tie", "inconsistent", "invalid"]
 
 
 @dataclass(frozen=True)
-class Pair:
+class AnswerPair:
     """Two answers to a prompt: a's wins are counted."""
 
     prompt: str
@@ -34,7 +34,7 @@ class Judgement:
 
 
 def judge_pairs(
-    judge: Judge, pairs: Sequence[Pair], cache: Path, on_progress: Callable[[int], None] = lambda _: None
+    judge: Judge, pairs: Sequence[AnswerPair], cache: Path, on_progress: Callable[[int], None] = lambda _: None
 ) -> Judgement:
     """Judge each of the pairs, of which there is at least one, with a first and then with b first.
 
@@ -60,7 +60,7 @@ def _known(cache: Cache, comparison: Comparison) -> Opinion:
     return opinion
 
 
-def _row(pair: Pair, a_first: Opinion, b_first: Opinion) -> dict[str, Any]:
+def _row(pair: AnswerPair, a_first: Opinion, b_first: Opinion) -> dict[str, Any]:
     return {
         "prompt": pair.prompt,
         "a": pair.a,

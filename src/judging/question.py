@@ -3,7 +3,7 @@
 import re
 from hashlib import sha256
 
-from src.judging.base import Choice, Comparison
+from src.judging.judge import Choice, Comparison
 
 QUESTION = """\
 You compare two answers to the same request. Judge how well each does what was asked: whether it is correct, complete, \

@@ -13,7 +13,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from src.config import Architecture
+from src.config.model import Architecture
 from src.errors import FathomError
 
 disable_progress_bar()  # of reading and writing shards: the point's own bars say where it is

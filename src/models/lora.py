@@ -6,7 +6,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
-from src.config import Lora
+from src.config.method import Lora
 from src.errors import FathomError
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from src.errors import FathomError
-from src.sandbox.base import Limits
+from src.sandbox.program import Limits
 
 INSIDE = Path(__file__).parent / "inside"
 BOX = "/box"

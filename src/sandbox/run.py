@@ -41,8 +41,8 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
 from src.errors import FathomError
-from src.sandbox.base import Limits, Mode, Program, Result
 from src.sandbox.bubblewrap import BOX, INSIDE, bubblewrap, environment, python, require_bubblewrap
+from src.sandbox.program import Limits, Mode, Program, Result
 from src.sandbox.watch import descendants, resident_bytes
 
 WATCH_SECONDS = 0.02

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from src.scaling.curve import Curve
-from src.scaling.pooled import PADDING, Points, padded
+from src.scaling.pooled import PADDING, Observations, padded
 
 UNSTATED_ITEMS = 1000  # a test of this size where neither its size nor an error is known
 CURVES_OWN = 4  # degrees of freedom that the study's noise between seeds counts for beside those of one size
@@ -21,7 +21,7 @@ FARTHEST = 2.0  # by how much a response may differ from the latent value it is 
 
 
 @dataclass(frozen=True, eq=False)
-class Accuracies(Points):
+class Accuracies(Observations):
     """Accuracies about a latent value; `y` and `variance` are their working responses.
 
     `value`, `items` (inf: no noise of items) and `known`, the variance of a value by its seeds, have shape
@@ -77,7 +77,7 @@ def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
     x, value, items, known = ([row[k] for row in rows] for k in range(4))
     chance = np.array([curve.chance for curve in used])
     above = [(v - c) / (1 - c) for v, c in zip(value, chance, strict=True)]
-    start = Points.of(x, [logit(np.clip(p, EDGE, 1 - EDGE)) for p in above], [np.zeros(len(row)) for row in x])
+    start = Observations.of(x, [logit(np.clip(p, EDGE, 1 - EDGE)) for p in above], [np.zeros(len(row)) for row in x])
     made = Accuracies(
         start.x,
         start.y,

@@ -6,7 +6,7 @@ import numpy as np
 
 from src.scaling.curve import Curve
 from src.scaling.fit import Fit
-from src.scaling.solve import solve_many
+from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
     "Percentile bootstrap. Test items are drawn with replacement once per replicate, the same for every size and seed, "

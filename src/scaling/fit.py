@@ -8,7 +8,7 @@ from scipy.optimize import least_squares
 from src.errors import FathomError
 from src.scaling.curve import Curve
 from src.scaling.laws import Law, Quantity
-from src.scaling.solve import solve_many
+from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
     "Weighted least squares over the seed means, each size weighted by its number of seeds; residuals are taken in "

@@ -21,7 +21,7 @@ ROUNDS = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class Observations:
     """Losses as arrays, shape (curves, points): x = ln n, y = ln L, and the known variance of y (PADDING: no point)."""
 
     x: np.ndarray
@@ -61,9 +61,9 @@ class Points:
         return np.exp(latent + known[:, None] * rng.standard_normal(latent.shape))
 
     @staticmethod
-    def of(x: list[np.ndarray], y: list[np.ndarray], variance: list[np.ndarray]) -> "Points":
+    def of(x: list[np.ndarray], y: list[np.ndarray], variance: list[np.ndarray]) -> "Observations":
         """Curves of different lengths side by side."""
-        return Points(padded(x), padded(y), padded(variance, PADDING))
+        return Observations(padded(x), padded(y), padded(variance, PADDING))
 
 
 def padded(rows: list[np.ndarray], fill: float | None = None) -> np.ndarray:
@@ -77,7 +77,7 @@ class Pooled:
     """A fitted study: theta (curves, coordinates) with its covariance given mu, mu with its own, Sigma, tau, sigma."""
 
     shape: Shape
-    points: Points
+    points: Observations
     theta: np.ndarray
     covariance: np.ndarray
     mean: np.ndarray
@@ -149,7 +149,7 @@ class Pooled:
         return pull
 
 
-def pool(points: Points, shape: Shape) -> Pooled:
+def pool(points: Observations, shape: Shape) -> Pooled:
     """Fit a shape to all curves together. Needs one point in each curve; more tell more."""
     curves, size = len(points.y), len(shape.coordinates)
     start = _prior_mean(points, shape)
@@ -175,14 +175,14 @@ def pool(points: Points, shape: Shape) -> Pooled:
     return Pooled(shape, points, theta, covariance, mean, mean_covariance, spread, float(tau), float(sigma))
 
 
-def _latent(points: Points, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
+def _latent(points: Observations, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
     """The most probable latent values at the points: the shape, and of what is off it the share of g and of sigma."""
     noise, at = _noise(points, shape, theta, tau, sigma), shape.at(theta, points.x)
     error = points.variance[:, :, None] * np.eye(points.x.shape[1])
     return at + np.einsum("cst,ctu,cu->cs", noise - error, np.linalg.inv(noise), points.y - at)
 
 
-def _prior_mean(points: Points, shape: Shape) -> np.ndarray:
+def _prior_mean(points: Observations, shape: Shape) -> np.ndarray:
     last = points.measured.sum(1) - 1
     rows = np.arange(len(last))
     anchors = {"none": 0.0, "last": np.median(points.y[rows, last]), "largest": np.median(points.x[rows, last])}
@@ -190,7 +190,7 @@ def _prior_mean(points: Points, shape: Shape) -> np.ndarray:
 
 
 def _most_probable(
-    points: Points,
+    points: Observations,
     shape: Shape,
     theta: np.ndarray,
     mean: np.ndarray,
@@ -226,7 +226,7 @@ def _most_probable(
 
 
 def _noise_sizes(
-    points: Points, shape: Shape, theta: np.ndarray, covariance: np.ndarray, logs: np.ndarray
+    points: Observations, shape: Shape, theta: np.ndarray, covariance: np.ndarray, logs: np.ndarray
 ) -> np.ndarray:
     """ln tau and ln sigma that maximise the expected likelihood of the residuals."""
     jacobian = shape.jacobian(theta, points.x)
@@ -243,18 +243,18 @@ def _noise_sizes(
     return minimize(loss, logs, method="Nelder-Mead", options={"maxiter": 40}).x
 
 
-def _start(points: Points) -> np.ndarray:
+def _start(points: Observations) -> np.ndarray:
     """Where each curve's g begins, shape (curves,): one doubling below its smallest n."""
     return points.x[:, 0] - np.log(2)
 
 
-def _deviations(points: Points, shape: Shape, theta: np.ndarray) -> np.ndarray:
+def _deviations(points: Observations, shape: Shape, theta: np.ndarray) -> np.ndarray:
     """Covariance of what g/tau moves at the points."""
     share = shape.share_at(theta, points.x)
     return share[:, :, None] * share[:, None, :] * _brownian(points.x, points.x, _start(points))
 
 
-def _noise(points: Points, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
+def _noise(points: Observations, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
     return tau**2 * _deviations(points, shape, theta) + (sigma**2 + points.variance)[:, :, None] * np.eye(
         points.x.shape[1]
     )

@@ -19,7 +19,7 @@ from scipy.stats import multivariate_t, spearmanr
 from src.errors import FathomError
 from src.scaling.accuracies import accuracy_points, item_variance
 from src.scaling.curve import Curve
-from src.scaling.forecast import DRAWS, CurveForecast, Forecast, draws, nothing
+from src.scaling.pooled_forecast import DRAWS, CurveForecast, Forecast, draws, nothing
 
 POINTS_NEEDED = 4
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"loss": lambda loss: loss, "ln loss": np.log}
@@ -31,7 +31,7 @@ PROPOSALS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class LossesAndAccuracies:
     """Losses and accuracies measured together, each of shape (points,).
 
     `items` is the size of the test (inf: no noise of items), `known` the variance of an accuracy by its seeds and
@@ -83,7 +83,7 @@ class TwoStep:
     """
 
     losses: tuple[Curve, ...]
-    pairs: Pairs
+    pairs: LossesAndAccuracies
     sigmoids: tuple[Sigmoid, ...]
     notes: tuple[tuple[str, ...], ...]
 
@@ -141,7 +141,7 @@ def fit_two_step(losses: Sequence[Curve], accuracies: Sequence[Curve], seed: int
     return TwoStep(tuple(losses), pairs, sigmoids, tuple(notes))
 
 
-def _paired(losses: Sequence[Curve], accuracies: Sequence[Curve]) -> Pairs:
+def _paired(losses: Sequence[Curve], accuracies: Sequence[Curve]) -> LossesAndAccuracies:
     mixed = [c for c in losses if c.kind != "loss"] + [c for c in accuracies if c.kind != "accuracy"]
     if mixed:
         raise FathomError(f"two steps need losses and accuracies: curve {mixed[0].name} is given as the other kind")
@@ -162,7 +162,7 @@ def _paired(losses: Sequence[Curve], accuracies: Sequence[Curve]) -> Pairs:
             "measure more sizes or forecast the accuracy directly"
         )
     points = accuracy_points([accuracy for _, accuracy in paired])
-    return Pairs(
+    return LossesAndAccuracies(
         loss=np.concatenate([loss.means[np.isin(loss.sizes, accuracy.sizes)] for loss, accuracy in paired]),
         accuracy=points.value[points.measured],
         items=points.items[points.measured],
@@ -177,14 +177,14 @@ def _at_sizes_of(accuracy: Curve, loss: Curve) -> Curve | None:
     return replace(accuracy, measurements=common) if common else None
 
 
-def _not_together(pairs: Pairs) -> tuple[str, ...]:
+def _not_together(pairs: LossesAndAccuracies) -> tuple[str, ...]:
     varied = np.ptp(pairs.accuracy) > 0 and np.ptp(pairs.loss) > 0
     if varied and spearmanr(pairs.loss, pairs.accuracy, alternative="less").pvalue < 0.05:
         return ()
     return (f"accuracy does not rise as loss falls over {len(pairs.loss)} points: the sigmoid rests on its prior",)
 
 
-def _sampled(scale: str, pairs: Pairs, rng: np.random.Generator) -> tuple[Sigmoid, np.ndarray, float]:
+def _sampled(scale: str, pairs: LossesAndAccuracies, rng: np.random.Generator) -> tuple[Sigmoid, np.ndarray, float]:
     """Proposals of theta with their weights, and ln of the evidence for this scale of the loss."""
     x = SCALES[scale](pairs.loss)
     mean, covariance = PRIOR_MEAN, np.diag(PRIOR_SD**2)
@@ -198,7 +198,7 @@ def _sampled(scale: str, pairs: Pairs, rng: np.random.Generator) -> tuple[Sigmoi
     return sigmoid, weights, float(logsumexp(log_weights))
 
 
-def _log_likelihood(sigmoid: Sigmoid, pairs: Pairs) -> np.ndarray:
+def _log_likelihood(sigmoid: Sigmoid, pairs: LossesAndAccuracies) -> np.ndarray:
     """Of each draw of theta, shape (draws,): accuracies are normal with the noise of items, seeds and scatter."""
     mean = sigmoid.accuracy(np.tile(pairs.loss, (len(sigmoid.theta), 1)))
     above, height = mean - pairs.chance, (1 - pairs.chance) * expit(sigmoid.theta[:, :1])

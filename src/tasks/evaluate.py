@@ -2,14 +2,14 @@
 
 import logging
 
-from src.config import EvalConfig
+from src.config.eval import EvalConfig
 from src.errors import FathomError
-from src.modules.trainer import prepare_torch, resolve_precision
-from src.tasks.bases import find_base
-from src.tasks.export import load_export
-from src.tasks.measure import measure
-from src.tasks.point import settings_of, test_of
-from src.tasks.science import code_of
+from src.evaluation.measure import measure
+from src.modules.training import prepare_torch, resolve_precision
+from src.points.base import find_base
+from src.points.code_identity import code_of
+from src.points.export import load_export
+from src.points.point import settings_of, test_of
 from src.tracking.identity import file_digest, run_key
 from src.tracking.query import download
 from src.tracking.runs import claim
@@ -45,7 +45,7 @@ def evaluate(config: EvalConfig) -> None:
         data=[test_digest, *[file_digest(path) for path in benchmark.data_files()]],
         trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
         generation=config.generation.model_dump(),
-        code=code_of(type(benchmark).__module__, f"src.generation.{config.generation.name}", "src.tasks.measure"),
+        code=code_of(type(benchmark).__module__, f"src.generation.{config.generation.name}", "src.evaluation.measure"),
     )
     params = {
         "model": config.model.label,

@@ -6,21 +6,22 @@ import time
 from pathlib import Path
 from shutil import rmtree
 
-from src.benchmarks.contamination import contamination
-from src.config import InContext, Lora, TrainConfig
+from src.config.method import InContext, Lora
+from src.config.train import TrainConfig
+from src.evaluation.contamination import contamination
+from src.evaluation.measure import measure
 from src.models.lora import add_adapters
 from src.models.prompt import PromptFormat
 from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.metric_logger import Sink
-from src.modules.trainer import fit, prepare_torch
-from src.tasks.disk import writing
-from src.tasks.draw import Drawn, draw, shots_that_fit, training_data
-from src.tasks.export import export, load_export
-from src.tasks.first import Start, first_weights
-from src.tasks.measure import measure
-from src.tasks.point import Point, identify
-from src.tasks.show import show_first_step
-from src.tasks.sweep_job import SweepJob
+from src.modules.training import fit, prepare_torch
+from src.points.draw import Drawn, draw, shots_that_fit, training_data
+from src.points.export import export, load_export
+from src.points.first_step import show_first_step
+from src.points.full_disk import writing
+from src.points.point import Point, identify
+from src.points.start import Start, first_weights
+from src.sweeps.job import SweepJob
 from src.tracking.runs import Run, claim
 from src.tracking.store import open_store
 

@@ -3,16 +3,26 @@
 import logging
 from typing import Any
 
-from src.benchmarks.base import Benchmark
-from src.config import PreferConfig, TrainConfig
-from src.judging.judgement import Pair, judge_pairs
-from src.modules.trainer import prepare_torch
+import torch
+
+from src.benchmarks.benchmark import Benchmark
+from src.config.judge import AskedEndpoint, Likelihood
+from src.config.prefer import PreferConfig
+from src.config.train import TrainConfig
+from src.generation.greedy import GreedyEngine
+from src.generation.nll import answer_nll
+from src.judging.endpoint import EndpointJudge
+from src.judging.judge import Judge
+from src.judging.judgement import AnswerPair, judge_pairs
+from src.judging.own_model import LikelihoodJudge, LocalJudge
+from src.models.prompt import PromptFormat
+from src.modules.training import prepare_torch
+from src.points.base import find_base
+from src.points.code_identity import code_of
+from src.points.point import Point, identify
+from src.points.start import run_of
+from src.sweeps.job import SweepJob
 from src.tasks.finetune import run_point
-from src.tasks.first import run_of
-from src.tasks.judges import build_judge
-from src.tasks.point import Point, identify
-from src.tasks.science import code_of
-from src.tasks.sweep_job import SweepJob
 from src.tracking.identity import digest, run_key
 from src.tracking.query import predictions
 from src.tracking.runs import claim
@@ -31,7 +41,7 @@ def prefer(config: PreferConfig) -> None:
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     on_task, on_other = identify(_point(config, None)), identify(_point(config, config.against))
     run_ids = [run_of(store, point, lambda needed: run_point(needed, job)) for point in (on_task, on_other)]
-    judge = build_judge(config, device)
+    judge = _judge(config, device)
 
     name = f"preference · {on_task.name} · against {config.against.name}"
     key = run_key(
@@ -44,7 +54,7 @@ def prefer(config: PreferConfig) -> None:
             log.info("%s: complete already, run %s", name, run.id)
             return
         ours, theirs = (predictions(store, run_id) for run_id in run_ids)
-        pairs = [Pair(a["prompt"], a["completion"], b["completion"]) for a, b in zip(ours, theirs, strict=True)]
+        pairs = [AnswerPair(a["prompt"], a["completion"], b["completion"]) for a, b in zip(ours, theirs, strict=True)]
         cache = store.root / "judge" / f"{digest(judge.settings)}.jsonl"
         judgement = judge_pairs(judge, pairs, cache)
         scores = [sum(row["score"] for row in rows) / len(rows) for rows in (ours, theirs)]
@@ -71,3 +81,35 @@ def _params(config: PreferConfig, on_task: Point) -> dict[str, Any]:
         "judge.model": named,
         **{f"judge.{field}": value for field, value in judge.items()},
     }
+
+
+def _judge(config: PreferConfig, device: torch.device) -> Judge:
+    """A judge of `config.judge`'s kind; a model of one's own is loaded to `device`."""
+    chosen = config.judge
+    if isinstance(chosen, AskedEndpoint):
+        return EndpointJudge(**chosen.model_dump(exclude={"kind"}))
+    base = find_base(chosen.model, config.trainer, config.tracking)
+    model, tokenizer = base.load()
+    model.to(device)  # type: ignore[arg-type]
+    prompts = PromptFormat(tokenizer, chosen.model.plain_prompt)
+    batch_tokens = config.generation.batch_tokens
+    settings = {"base": base.digest, "plain_prompt": chosen.model.plain_prompt}
+    if isinstance(chosen, Likelihood):
+
+        def score(answers: list[tuple[str, str]]) -> list[float]:
+            encoded = [prompts.encode(prompt, answer) for prompt, answer in answers]
+            losses = answer_nll(model, [(e.prompt, e.answer) for e in encoded], batch_tokens)
+            return [-nll / tokens for nll, tokens in losses]
+
+        return LikelihoodJudge(score, chosen.margin, settings)
+
+    longest = chosen.max_new_tokens
+
+    def complete(questions: list[str]) -> list[str]:
+        engine = GreedyEngine(model, prompts.stop_ids, batch_tokens)
+        return [
+            prompts.decode(c)
+            for c in engine.generate([prompts.encode_prompt(question) for question in questions], longest)
+        ]
+
+    return LocalJudge(complete, {**settings, "max_new_tokens": longest})

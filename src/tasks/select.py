@@ -9,15 +9,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from src.config import SelectFromFileConfig, SelectFromStudyConfig, Selection
+from src.config.select import SelectFromFileConfig, SelectFromStudyConfig, Selection
 from src.errors import FathomError
 from src.scaling.answers import NINETY, Candidate, ExamplesNeeded, next_n
 from src.scaling.curve import Curve
-from src.scaling.outlook import Outlook, look_ahead
+from src.scaling.joint_draws import JointDraws, draw_jointly
 from src.scaling.ranking import Ranked, pearson, rank, relative_accuracy
 from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
-from src.tasks.curves import curves_of, measured
+from src.study.curves import curves_of, measured
 from src.tracking.query import points
 from src.tracking.store import open_store
 
@@ -114,28 +114,28 @@ def _ranking(benchmark: str, curves: Sequence[Curve], config: Selection) -> Rank
     if config.target is not None and kind == "accuracy" and config.target > 1:
         raise FathomError(f"target: an accuracy lies between 0 and 1 (given: {config.target:g}); 80 % is 0.8")
     limit = config.fit_up_to or math.inf
-    outlook = look_ahead(curves, [config.at], limit, config.seed)
-    choices = [_choice(outlook, ranked, config) for ranked in rank(outlook.at(config.at), kind)]
+    drawn = draw_jointly(curves, [config.at], limit, config.seed)
+    choices = [_choice(drawn, ranked, config) for ranked in rank(drawn.at(config.at), kind)]
     left_out = {curve.name for curve in curves} - {choice.curve for choice in choices}
     outcome = _outcome(choices, curves, config.at) if config.at > limit else None
     return Ranking(benchmark, curves[0].metric, config.at, choices, sorted(left_out), outcome)
 
 
-def _choice(outlook: Outlook, ranked: Ranked, config: Selection) -> Choice:
+def _choice(drawn: JointDraws, ranked: Ranked, config: Selection) -> Choice:
     index = ranked.index
-    low, value, high = np.quantile(outlook.at(config.at)[:, index], [NINETY[0], 0.5, NINETY[1]])
-    candidates = outlook.candidates(index, config.at)
+    low, value, high = np.quantile(drawn.at(config.at)[:, index], [NINETY[0], 0.5, NINETY[1]])
+    candidates = drawn.candidates(index, config.at)
     return Choice(
-        outlook.curves[index].name,
+        drawn.curves[index].name,
         float(value),
         (float(low), float(high)),
         ranked.expected,
         ranked.probability_best,
         ranked.regret,
-        None if config.target is None else outlook.examples_needed(index, config.target),
+        None if config.target is None else drawn.examples_needed(index, config.target),
         next_n(candidates, per_cost=True) if candidates else None,
         candidates,
-        superficial(outlook.curves[index]),
+        superficial(drawn.curves[index]),
     )
 
 

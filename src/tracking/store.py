@@ -24,7 +24,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from src.errors import FathomError
-from src.tracking.moved import follow_move
+from src.tracking.relocation import follow_move
 from src.tracking.secrets import redact
 
 SQLITE = "sqlite:///"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example
+from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.facts import Facts
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/facts.yaml"

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from src.benchmarks.digest import examples_digest
+from src.benchmarks.data.examples_digest import examples_digest
 from src.benchmarks.general import WRITERS, General
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/general.yaml"

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example, Verdict
+from src.benchmarks.benchmark import BadData, Example, Verdict
 from src.benchmarks.gsm8k import Gsm8k
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example
+from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.humaneval import HumanEval
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox

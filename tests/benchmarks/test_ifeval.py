@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from src.benchmarks.base import BadData, Example
+from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.ifeval import IfEval
-from src.benchmarks.ifeval_kinds import KINDS
+from src.benchmarks.scoring.ifeval_kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/data/ifeval/input_data.jsonl"

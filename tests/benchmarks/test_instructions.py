@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from src.benchmarks.digest import examples_digest
+from src.benchmarks.data.examples_digest import examples_digest
 from src.benchmarks.instructions import Instructions
-from src.benchmarks.word_list import PHRASES, Constraint, Task, allowed, check, draw_task, solve
+from src.benchmarks.scoring.word_list import PHRASES, Constraint, Task, allowed, check, draw_task, solve
 from src.benchmarks.world.dice import Dice
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example, Verdict
+from src.benchmarks.benchmark import BadData, Example, Verdict
 from src.benchmarks.jsonl import Jsonl
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox
@@ -95,7 +95,7 @@ def test_code_runs_the_hidden_tests(tmp_path: Path) -> None:
 
 def test_a_function_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_scorers.py").write_text(
-        "from src.benchmarks.base import Verdict\n"
+        "from src.benchmarks.benchmark import Verdict\n"
         "def share(example, completion): return completion.count(example.gold) / len(completion)\n"
         "def strict(example, completion): return Verdict(0.0, None, 'format', detail='never')\n"
         "def tenfold(example, completion): return 10\n"

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.benchmarks.base import Verdict
+from src.benchmarks.benchmark import Verdict
 from src.benchmarks.list_functions import Function, ListFunctions, hidden_tests, probes
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox

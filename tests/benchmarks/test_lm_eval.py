@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from src.benchmarks.base import BadData, Example
+from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.lm_eval import LmEval, harness_results
 from src.errors import FathomError
 

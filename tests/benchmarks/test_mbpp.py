@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from src.benchmarks.base import BadData, Example, Verdict
+from src.benchmarks.benchmark import BadData, Example, Verdict
 from src.benchmarks.mbpp import Mbpp
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from src.benchmarks.multihop import NOUNS, QUESTIONS, Multihop
-from src.benchmarks.world.facts import (
+from src.benchmarks.world.people import (
     COUNTRY_OF_CITY,
     SOUND_OF_PET,
     TOOL_OF_JOB,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from src.benchmarks.multihop import Multihop
 from src.benchmarks.new_knowledge import NewKnowledge
-from src.benchmarks.world.facts import SOUND_OF_PET, TOOL_OF_JOB, people
+from src.benchmarks.world.people import SOUND_OF_PET, TOOL_OF_JOB, people
 from src.benchmarks.world.strangers import stranger_facts
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/new_knowledge.yaml"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from src.benchmarks.base import BadData, Example
+from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.qa_jsonl import QaJsonl
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/qa_jsonl.yaml"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from src.benchmarks.base import BadData, Example, Verdict
+from src.benchmarks.benchmark import BadData, Example, Verdict
 from src.benchmarks.strategyqa import StrategyQa
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/strategyqa.yaml"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedModel
 
-from src.generation.base import Engine
+from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
 

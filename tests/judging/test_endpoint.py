@@ -5,9 +5,9 @@ import pytest
 
 from src.errors import FathomError
 from src.judging.endpoint import EndpointJudge
-from src.judging.judgement import Pair, judge_pairs
+from src.judging.judgement import AnswerPair, judge_pairs
 
-PAIRS = [Pair(f"question {i}", f"good answer {i}", f"bad answer {i}") for i in range(6)]
+PAIRS = [AnswerPair(f"question {i}", f"good answer {i}", f"bad answer {i}") for i in range(6)]
 
 
 def judge(server, key_variable=None, retries=2, workers=4):

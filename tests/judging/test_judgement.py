@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.judging.base import Comparison, Judge, Opinion
-from src.judging.judgement import Pair, judge_pairs, outcome
-from src.judging.local import LikelihoodJudge, LocalJudge
+from src.judging.judge import Comparison, Judge, Opinion
+from src.judging.judgement import AnswerPair, judge_pairs, outcome
+from src.judging.own_model import LikelihoodJudge, LocalJudge
 from src.judging.question import judge_question, read_reply
 
 choices = st.sampled_from(["first", "second", "tie", "invalid"])
@@ -30,8 +30,8 @@ def test_exchanging_the_sides_exchanges_wins_and_losses(script, tmp_path_factory
     said = {}
     for i, (a_first, b_first) in enumerate(script):
         said |= {(f"a{i}", f"b{i}"): a_first, (f"b{i}", f"a{i}"): b_first}
-    pairs = [Pair("?", f"a{i}", f"b{i}") for i in range(len(script))]
-    swapped = [Pair("?", pair.b, pair.a) for pair in pairs]
+    pairs = [AnswerPair("?", f"a{i}", f"b{i}") for i in range(len(script))]
+    swapped = [AnswerPair("?", pair.b, pair.a) for pair in pairs]
     one = judge_pairs(Scripted(said), pairs, directory / "one.jsonl").metrics
     other = judge_pairs(Scripted(said), swapped, directory / "other.jsonl").metrics
     assert one["win_share"] == other["loss_share"]
@@ -55,7 +55,7 @@ def test_a_win_needs_both_orders():
 def test_ten_wins_of_ten_have_the_known_interval_and_p_value(tmp_path):
     said = {key: c for i in range(10) for key, c in (((f"a{i}", f"b{i}"), "first"), ((f"b{i}", f"a{i}"), "second"))}
     metrics = judge_pairs(
-        Scripted(said), [Pair("?", f"a{i}", f"b{i}") for i in range(10)], tmp_path / "cache.jsonl"
+        Scripted(said), [AnswerPair("?", f"a{i}", f"b{i}") for i in range(10)], tmp_path / "cache.jsonl"
     ).metrics
     assert metrics["sign_test_p"] == pytest.approx(2 / 2**10)
     assert metrics["decided_win_rate_low"] == pytest.approx(0.7225, abs=1e-4)  # Wilson, 10 of 10 at 95 %
@@ -91,7 +91,9 @@ def test_a_local_model_is_asked_what_an_endpoint_would_be(tmp_path):
         asked.extend(questions)
         return ["Verdict: tie"] * len(questions)
 
-    metrics = judge_pairs(LocalJudge(complete, {"model": "m"}), [Pair("p", "x", "y")], tmp_path / "c.jsonl").metrics
+    metrics = judge_pairs(
+        LocalJudge(complete, {"model": "m"}), [AnswerPair("p", "x", "y")], tmp_path / "c.jsonl"
+    ).metrics
     assert metrics["tie_share"] == 1
     assert len(asked) == 2
 
@@ -99,6 +101,6 @@ def test_a_local_model_is_asked_what_an_endpoint_would_be(tmp_path):
 def test_likelihood_prefers_the_likelier_answer_and_ties_within_the_margin(tmp_path):
     likelihood = {"good": -0.5, "fair": -0.55, "bad": -2.0}
     judge = LikelihoodJudge(lambda answers: [likelihood[answer] for _, answer in answers], 0.1, {"model": "m"})
-    pairs = [Pair("p", "good", "bad"), Pair("p", "good", "fair"), Pair("p", "bad", "fair")]
+    pairs = [AnswerPair("p", "good", "bad"), AnswerPair("p", "good", "fair"), AnswerPair("p", "bad", "fair")]
     rows = judge_pairs(judge, pairs, tmp_path / "c.jsonl").rows
     assert [row["outcome"] for row in rows] == ["win", "tie", "loss"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from src.sandbox.base import Limits, Program, Result
 from src.sandbox.bubblewrap import python
+from src.sandbox.program import Limits, Program, Result
 from src.sandbox.run import run_tests
 from src.sandbox.watch import descendants
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.errors import FathomError
-from src.sandbox.base import Program, Result
 from src.sandbox.bubblewrap import require_bubblewrap
 from src.sandbox.inside.wire import decode, encode
+from src.sandbox.program import Program, Result
 from src.sandbox.run import run_tests
 
 

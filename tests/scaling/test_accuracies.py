@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from src.scaling.accuracies import accuracy_points
 from src.scaling.curve import Curve, Measurement
-from src.scaling.forecast import draws, forecast
+from src.scaling.pooled_forecast import draws, forecast
 
 SIZES = 10 * 2 ** np.arange(11)
 BUDGET, TARGET = int(SIZES[-4]), int(SIZES[-1])

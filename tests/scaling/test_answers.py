@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from src.scaling.answers import candidates, examples_needed, marginal_gain, next_n, noise_of_a_run
 from src.scaling.curve import Curve, Kind, Measurement
-from src.scaling.forecast import draws
+from src.scaling.pooled_forecast import draws
 
 SIZES = [100, 1000, 10_000, 100_000]
 LOGS = np.log10(SIZES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.config import EvalConfig
+from src.config.eval import EvalConfig
 from src.errors import FathomError
 from src.tasks.evaluate import evaluate
 from src.tasks.finetune import finetune

@@ -6,7 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src.config import PreferConfig, TrainConfig, check
+from src.config.check import check
+from src.config.prefer import PreferConfig
+from src.config.train import TrainConfig
 from src.errors import FathomError
 from src.sandbox.run import require_sandbox
 from src.tasks.finetune import finetune

@@ -7,8 +7,8 @@ import pytest
 from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 from src.modules.causal_lm import TrainingDiverged
+from src.points.point import identify
 from src.tasks.finetune import finetune
-from src.tasks.point import identify
 from src.tracking.query import points, predictions
 from src.tracking.store import open_store
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from src.benchmarks.base import Example
-from src.config import PreferConfig
+from src.benchmarks.benchmark import Example
+from src.config.prefer import PreferConfig
 from src.tasks.finetune import finetune
 from src.tasks.prefer import prefer
 from src.tracking.query import points, predictions

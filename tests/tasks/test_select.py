@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scipy.special import expit, logit
 
-from src.config import SelectFromFileConfig, SelectFromStudyConfig
+from src.config.select import SelectFromFileConfig, SelectFromStudyConfig
 from src.errors import FathomError
 from src.tasks.select import select_from_file, select_from_study
 from src.tracking.runs import claim

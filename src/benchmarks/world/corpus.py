@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from src.benchmarks.world import words
 from src.benchmarks.world.code import program
 from src.benchmarks.world.dice import Dice
-from src.benchmarks.world.facts import general_statements, people, statements
+from src.benchmarks.world.people import general_statements, people, statements
 from src.benchmarks.world.quantities import LARGEST, Pile, Step, Style, draw_pile
 
 # The commoner part of the vocabulary only: the rest is left for finetuning to teach.

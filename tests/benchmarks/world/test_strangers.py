@@ -3,7 +3,7 @@ from itertools import islice
 
 from src.benchmarks.world import words
 from src.benchmarks.world.corpus import corpus
-from src.benchmarks.world.facts import general_statements, people, statements
+from src.benchmarks.world.people import general_statements, people, statements
 from src.benchmarks.world.strangers import POPULATION, TOWNS, stranger_facts
 
 

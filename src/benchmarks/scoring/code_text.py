@@ -1,0 +1,121 @@
+"""Code in completions: how it is found, and the verdict that hidden tests give on it."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from src.benchmarks.benchmark import Benchmark, Example, Verdict
+from src.sandbox.program import Limits, Program, Result
+from src.sandbox.run import require_sandbox, run_tests
+
+Sandbox = Literal["bubblewrap", "limits_only"]
+
+_FENCE = re.compile(r"^[ \t]*```[ \t]*\w*[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+# What a program's line may begin with where it is not indented, and what its first line may.
+_ASSIGNED = r"[A-Za-z_][\w.]*(?:\[.*\]|: *\w+|(?: *, *\w+)+)? *[-+*/|&]?=[^=]"
+_FIRST = re.compile(rf"^(?:(?:def|class|async def|import|from) |@\w|{_ASSIGNED})", re.MULTILINE)
+_TOP_LEVEL = re.compile(
+    rf"(?:def|class|async|import|from|if|elif|else|for|while|try|except|with)\b|[@#)\]}}]|{_ASSIGNED}"
+)
+
+
+class CodeBenchmark(Benchmark):
+    """A benchmark whose completions are programs, judged by hidden tests in the sandbox."""
+
+    sandbox: Sandbox = Field(description="what keeps the model's code in")
+
+    @field_validator("sandbox")
+    @classmethod
+    def _works_here(cls, sandbox: Sandbox) -> Sandbox:
+        # Before a model is trained, not after.
+        require_sandbox(sandbox)
+        return sandbox
+
+    @abstractmethod
+    def program(self, example: Example, completion: str) -> Program:
+        """What is run to judge the completion."""
+
+    def score(self, example: Example, completion: str) -> Verdict:
+        return self.score_all([example], [completion])[0]
+
+    def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+        pairs = zip(examples, completions, strict=True)
+        return judge_programs([self.program(example, text) for example, text in pairs], self.sandbox)
+
+    def chance(self) -> float:
+        """0: no one program answers several items, so there is no guess to measure."""
+        return 0.0
+
+
+def judge_code(tests: Sequence[str], completions: Sequence[str], sandbox: Sandbox) -> list[Verdict]:
+    """A verdict for each completion on its own tests: Python source, such as `assert f(1) == 2`.
+
+    The program is what `whole_program` finds. Raises FathomError where the sandbox cannot be used here or where tests
+    are no Python.
+    """
+    programs = [Program(whole_program(text), source) for source, text in zip(tests, completions, strict=True)]
+    return judge_programs(programs, sandbox)
+
+
+def judge_programs(programs: Sequence[Program], sandbox: Sandbox, limits: Limits = Limits()) -> list[Verdict]:
+    """A verdict for each program; `detail` is the class of its failure (`src/sandbox/program.py`).
+
+    A format error is one whose code does not compile or does not define the entry point.
+    """
+    results = run_tests(programs, sandbox, limits)
+    return [_verdict(program, result) for program, result in zip(programs, results, strict=True)]
+
+
+def _verdict(program: Program, result: Result) -> Verdict:
+    if result.kind == "passed":
+        return Verdict(1.0, program.code, None)
+    if result.kind == "syntax" or not program.code.strip() or not _defines(program.code, program.entry_point):
+        return Verdict(0.0, None, "format", result.kind)
+    return Verdict(0.0, program.code, "reasoning", result.kind)
+
+
+def _defines(code: str, name: str | None) -> bool:
+    return (
+        name is None
+        or re.search(rf"^(?:def|async def|class)\s+{name}\b|^{name}\s*[=:]", code, re.MULTILINE) is not None
+    )
+
+
+def whole_program(completion: str) -> str:
+    """The program in a completion that holds a whole one: the first fenced block (to the end where it is not closed),
+    or else the lines from the first definition or import up to the first that is neither indented nor Python, or else
+    all of it."""
+    completion = completion.replace("\r\n", "\n")
+    if fenced := _FENCE.search(completion):
+        return fenced[1]
+    first = _FIRST.search(completion)
+    if first is None:
+        return completion
+    lines = completion[first.start() :].split("\n")
+    end = next(
+        (i for i, line in enumerate(lines) if line and not line[0].isspace() and not _TOP_LEVEL.match(line)), None
+    )
+    return "\n".join(lines[:end]) + "\n"
+
+
+def continued_function(prompt: str, entry_point: str, completion: str) -> str:
+    """The program that `prompt`, the head of a function with its docstring, and a completion make.
+
+    The completion holds the function anew, in a fenced block or plainly (the prompt's imports and helpers still hold),
+    or goes on with the body. A body ends at the first line that is not indented, as at the stop words of Chen et al.
+    2107.03374. Models that were shown the prompt in a chat leave out the indentation, of the first line or of all.
+    """
+    found = whole_program(completion)
+    if _defines(found, entry_point):
+        return f"{prompt}\n    pass\n\n{found}"
+    body = found if _FENCE.search(completion) else completion.replace("\r\n", "\n")
+    lines = body.strip("\n").split("\n")
+    if not lines[0][:1].isspace():
+        later = next((line for line in lines[1:] if line.strip()), "")
+        only_first = later[:1].isspace() and not lines[0].rstrip().endswith(":")
+        lines = ["    " + line if line and (i == 0 or not only_first) else line for i, line in enumerate(lines)]
+    end = next((i for i, line in enumerate(lines) if line and not line[0].isspace()), None)
+    return prompt.rstrip("\n") + "\n" + "\n".join(lines[:end]) + "\n"

@@ -1,0 +1,36 @@
+"""The configuration of src/analyze.py, for a study and for a file. Mirrors conf/analyze.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from src.config.section import Section
+from src.config.source import CsvSource, MLflowSource
+from src.config.tracking import Tracking
+
+
+class AnalyzeConfig(Section):
+    """`src/analyze.py`: the laws of one study."""
+
+    source: MLflowSource = MLflowSource(kind="mlflow")
+    study: str = Field(min_length=1)
+    metrics: list[str] = Field(min_length=1)
+    replicates: int = Field(gt=0, description="bootstrap replicates")
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+    out: Path = Field(description="directory for the figures and the table")
+    tracking: Tracking
+    log_level: Literal["debug", "info", "warning"]
+
+
+class ForecastConfig(Section):
+    """`src/analyze.py` with source=csv: what curves from a file will give at larger n."""
+
+    source: CsvSource
+    metric: Literal["loss", "accuracy"]
+    fit_up_to: int | None = Field(ge=1, description="sizes above this are not looked at; null: all are used")
+    predict_at: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    seed: int = Field(ge=0, description="of the draws behind the intervals")
+    out: Path = Field(description="the JSON file")
+    log_level: Literal["debug", "info", "warning"]

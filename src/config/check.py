@@ -1,0 +1,42 @@
+"""One check for every command's configuration, before anything heavy loads."""
+
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+
+from src.errors import FathomError
+
+# pydantic puts the chosen member of a union into an error's place; it is no key of the configuration.
+DISCRIMINATED = {
+    *("tiny", "hub", "full", "lora", "in_context", "greedy", "hf", "sampled"),
+    *("openai", "local", "likelihood"),
+}
+
+
+Command = TypeVar("Command", bound=BaseModel)
+
+
+def check(config: DictConfig, command: type[Command]) -> Command:
+    """The typed configuration, or a FathomError with one line for each key that is wrong."""
+    try:
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise FathomError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
+    try:
+        return command.model_validate(resolved)
+    except ValidationError as error:
+        raise FathomError("\n".join(sentence(problem) for problem in error.errors())) from error
+
+
+def sentence(problem: Any, *section: str) -> str:
+    key = ".".join(str(part) for part in (*section, *problem["loc"]) if part not in DISCRIMINATED)
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: there is no such key"
+    if problem["type"] == "missing":
+        return f"{key}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"

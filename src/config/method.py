@@ -1,0 +1,33 @@
+"""`method`: what of the model is trained. Mirrors conf/method/."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from src.config.section import Section
+
+
+class Full(Section):
+    """Every weight is trained."""
+
+    name: Literal["full"]
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2106.09685) on the named linear layers."""
+
+    name: Literal["lora"]
+    r: int = Field(gt=0)
+    alpha: int = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    target_modules: list[str] = Field(min_length=1)
+
+
+class InContext(Section):
+    """No weight changes: the first of the n examples stand in front of every question, as many as fit."""
+
+    name: Literal["in_context"]
+    context_tokens: int | None = Field(gt=0, description="prompt and completion together; null: what the model takes")
+
+
+Method = Annotated[Full | Lora | InContext, Field(discriminator="name")]

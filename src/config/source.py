@@ -1,0 +1,19 @@
+"""`source`: where the curves of an analysis come from. Mirrors conf/source/."""
+
+from pathlib import Path
+from typing import Literal
+
+from src.config.section import Section
+
+
+class MLflowSource(Section):
+    """The study's points as MLflow holds them."""
+
+    kind: Literal["mlflow"]
+
+
+class CsvSource(Section):
+    """A CSV file in long format: columns curve, n, value and, where known, stderr and replicate; others are allowed."""
+
+    kind: Literal["csv"]
+    path: Path

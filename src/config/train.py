@@ -1,0 +1,44 @@
+"""The configuration of src/train.py. Mirrors conf/train.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from src.config.any_benchmark import AnyBenchmark, Sandbox
+from src.config.generation import Generation
+from src.config.method import Method
+from src.config.model import Model
+from src.config.recipe import Recipe
+from src.config.section import Section
+from src.config.tracking import Tracking
+from src.config.trainer import Trainer
+
+
+class First(Section):
+    """Finetuning that comes before the point's own: n examples of another benchmark's pool, with the same recipe."""
+
+    benchmark: AnyBenchmark
+    n_examples: int = Field(ge=0, description="0: none")
+
+
+class TrainConfig(Section):
+    """`src/train.py`: one point."""
+
+    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
+    n_examples: int = Field(ge=0)
+    seed: int = Field(ge=0)
+    model: Model
+    benchmark: AnyBenchmark
+    train_on: AnyBenchmark | None = Field(
+        default=None, description="draw examples from its pool; null: the benchmark's"
+    )
+    first: First | None = Field(default=None, description="finetune the base on this before")
+    also: dict[str, AnyBenchmark] = Field(default={}, description="evaluate on these too, once trained")
+    method: Method
+    recipe: Recipe
+    trainer: Trainer
+    generation: Generation
+    tracking: Tracking
+    sandbox: Sandbox = "bubblewrap"
+    show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
+    log_level: Literal["debug", "info", "warning"]

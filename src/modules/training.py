@@ -1,0 +1,101 @@
+"""Fitting a CausalLM with a Lightning Trainer built from the trainer section of the configuration."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import FSDPStrategy, Strategy
+
+from src.config.trainer import Trainer as TrainerSection
+from src.errors import FathomError
+from src.modules.causal_lm import CausalLM
+from src.modules.finetune_data import FinetuneData
+from src.modules.metric_logger import MetricLogger, Sink
+from src.modules.progress import StepBar
+
+# Lightning reports devices, tips and the end of training; the point's own log says what matters.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+for unneeded in (
+    ".*does not have many workers.*",  # batches are made in microseconds
+    ".*your dataloader is not resumable.*",  # ours is: FinetuneData starts at the step that was reached
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*treespec, LeafSpec.*",
+):
+    warnings.filterwarnings("ignore", unneeded)
+
+
+def resolve_precision(trainer: TrainerSection) -> str:
+    """The precision that `auto` means on this machine. Raises FathomError where the accelerator is missing."""
+    if trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise FathomError("trainer: this machine has no CUDA device; use trainer=cpu or trainer.accelerator=cpu")
+    if trainer.precision != "auto":
+        return trainer.precision
+    return "bf16-mixed" if trainer.accelerator == "gpu" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def prepare_torch(trainer: TrainerSection) -> torch.device:
+    """Set threads and determinism before the first tensor is made; returns where a single model lives."""
+    if trainer.threads is not None:
+        torch.set_num_threads(trainer.threads)
+    # Kernels without a deterministic form (some on a GPU) warn instead of failing.
+    # Filling new memory costs time and guards only against reading it unset.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(trainer.accelerator == "cpu", warn_only=True)
+    return torch.device("cuda" if trainer.accelerator == "gpu" else "cpu")
+
+
+def fit(
+    module: CausalLM, data: FinetuneData, config: TrainerSection, *, val_checks: int, work: Path, sink: Sink
+) -> Trainer:
+    """Train `module` on the whole plan of `data`, from the newest checkpoint in `work` if there is one.
+
+    Checkpoints go to `work` (the newest is kept), metrics to `sink(metrics, step)`. Validation runs `val_checks` times,
+    evenly spread. Raises TrainingDiverged, and OSError where a checkpoint cannot be written.
+    """
+    total_steps = len(data.plan)
+    val_every_steps = max(1, total_steps // val_checks) if val_checks and data.val else 0
+    strategy: str | Strategy = config.strategy
+    if config.strategy == "fsdp":
+        block = type(module.model.get_decoder().layers[0])
+        # One full state dict, so that a checkpoint can be resumed and exported on any number of devices.
+        strategy = FSDPStrategy(auto_wrap_policy={block}, state_dict_type="full")
+    newest = ModelCheckpoint(
+        dirpath=work,
+        filename="{step}",
+        every_n_train_steps=config.checkpoint_every_steps,
+        save_top_k=1,
+        save_on_train_epoch_end=False,
+    )
+    trainer = Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=strategy,
+        precision=resolve_precision(config),  # type: ignore[arg-type]
+        max_steps=total_steps,
+        max_epochs=1,
+        accumulate_grad_batches=data.passes_per_step,
+        val_check_interval=val_every_steps * data.passes_per_step or None,
+        check_val_every_n_epoch=None,
+        limit_val_batches=1.0 if val_every_steps else 0,
+        num_sanity_val_steps=0,
+        logger=MetricLogger(sink),
+        log_every_n_steps=1,
+        callbacks=[newest, *([StepBar("training")] if config.progress_bar else [])],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        # Ranks are this project's to start and to restart, not a scheduler plugin's.
+        plugins=[LightningEnvironment()] if config.devices > 1 else [],
+        default_root_dir=work,
+    )
+    trainer.fit(module, data, ckpt_path=newest_checkpoint(work))
+    return trainer
+
+
+def newest_checkpoint(work: Path) -> Path | None:
+    found = sorted(work.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None

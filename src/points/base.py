@@ -1,0 +1,76 @@
+"""Where a point's base model comes from: a local directory, the hub, fresh weights, or a pretraining run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from src.config.model import HubModel, TinyModel
+from src.config.pretrain import PretrainConfig
+from src.config.tracking import Tracking
+from src.config.trainer import Trainer
+from src.models.hub import locate
+from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
+from src.models.tiny import Family, tiny_config, tiny_tokenizer
+from src.points.code_identity import code_of
+from src.points.pretraining import pretrained
+from src.tracking.identity import digest, file_digest
+
+# Random bases borrow the tokenizer of this family: it can encode any text.
+BORROWED_TOKENIZER: Family = "llama3"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base before it is loaded. `directory` is None where the weights are drawn rather than read."""
+
+    model: TinyModel | HubModel
+    directory: Path | None
+    digest: str
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens the base can look at: for a tiny one, as many as it was pretrained on."""
+        model = self.model
+        if isinstance(model, TinyModel):
+            return model.pretraining.sequence_length
+        return model.architecture.max_position_embeddings
+
+    def load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        return self._load_model(), self.tokenizer()
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        model = self.model
+        if self.directory is not None:
+            trusted = isinstance(model, HubModel) and model.trust_remote_code
+            return load_tokenizer(self.directory, trusted)
+        return tiny_tokenizer(model.family if isinstance(model, TinyModel) else BORROWED_TOKENIZER)
+
+    def _load_model(self) -> PreTrainedModel:
+        model = self.model
+        if isinstance(model, TinyModel):
+            if self.directory is not None:
+                return load_model(self.directory)
+            return fresh_model(tiny_config(model.family, model.size), seed=0)
+        if self.directory is not None:
+            return load_model(self.directory, model.dtype, model.attn_implementation, model.trust_remote_code)
+        return fresh_model(hub_architecture(model.architecture, self.tokenizer()), seed=0, dtype=model.dtype)
+
+
+def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking) -> Base:
+    """The base that a model section describes; a tiny base that is missing is pretrained first."""
+    if model.init == "random":
+        # Weights that are drawn are known by what draws them.
+        drawn_by = code_of("src.models.load", "src.models.tiny")
+        return Base(model, None, digest(["random", model.model_dump(exclude={"name"}), drawn_by]))
+    if isinstance(model, TinyModel):
+        directory = pretrained(PretrainConfig(model=model, trainer=trainer, tracking=tracking, log_level="warning"))
+    else:
+        directory = locate(model.path, model.revision)
+    return Base(model, directory, _directory_digest(directory))
+
+
+def _directory_digest(directory: Path) -> str:
+    """Digest of everything in the directory that the loaded model depends on."""
+    wanted = sorted(p for p in directory.iterdir() if p.suffix in {".json", ".safetensors", ".model", ".jinja"})
+    return digest({path.name: file_digest(path) for path in wanted})

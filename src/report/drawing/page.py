@@ -1,0 +1,86 @@
+"""One HTML file that holds everything: tables, charts drawn by a script of its own, no request to anywhere."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from src.report.drawing import heat, table
+from src.report.drawing.chart import Chart
+from src.report.drawing.heat import Heat
+from src.report.drawing.table import Table
+
+HERE = Path(__file__).parent
+# In rows. LaTeX is a table's second copy, and a browser is slow with tens of thousands of rows.
+LONGEST_LATEX, LONGEST_TABLE = 60, 2000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it, in order: paragraphs (text), tables, matrices and charts."""
+
+    title: str
+    parts: Sequence[str | Table | Heat | Chart]
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """The HTML text of a report."""
+    charts: list[Chart] = []
+    body = "\n".join(_section(f"s{i}", section, charts) for i, section in enumerate(sections))
+    contents = " ".join(f'<a href="#s{i}">{escape(section.title)}</a>' for i, section in enumerate(sections))
+    # A "<" in the data could end the script element.
+    data = json.dumps([chart.as_json() for chart in charts], allow_nan=False).replace("<", "\\u003c")
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>
+{(HERE / "page.css").read_text(encoding="utf-8")}</style></head>
+<body>
+<h1>{escape(title)}</h1>
+<p class="lead">{escape(lead)}</p>
+<nav>{contents}</nav>
+{body}
+<script type="application/json" id="charts">{data}</script>
+<script>
+{(HERE / "chart.js").read_text(encoding="utf-8")}</script>
+</body>
+</html>
+"""
+
+
+def _section(anchor: str, section: Section, charts: list[Chart]) -> str:
+    parts = [f'<h2 id="{anchor}">{escape(section.title)}</h2>']
+    for is_chart, run in groupby(section.parts, key=lambda part: isinstance(part, Chart)):
+        group = list(run)
+        parts += [_charts(group, charts)] if is_chart else _texts(group)
+    return "\n".join(parts)
+
+
+def _charts(group: Sequence[Any], charts: list[Chart]) -> str:
+    """Charts that follow each other stand side by side where there is room."""
+    figures = []
+    for chart in group:
+        figures.append(f'<figure data-chart="{len(charts)}"></figure>')
+        charts.append(chart)
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+def _texts(group: Sequence[Any]) -> list[str]:
+    parts = []
+    for part in group:
+        if isinstance(part, Table):
+            parts.append(table.as_html(Table(part.headings, part.rows[:LONGEST_TABLE])))
+            if len(part.rows) > LONGEST_TABLE:
+                parts.append(f"<p>The first {LONGEST_TABLE:,} of {len(part.rows):,} rows.</p>")
+            if len(part.rows) <= LONGEST_LATEX:
+                latex = escape(table.as_latex(part))
+                parts.append(f"<details><summary>LaTeX</summary><pre>{latex}</pre></details>")
+        elif isinstance(part, Heat):
+            parts.append(heat.as_html(part))
+        else:
+            parts.append(f"<p>{escape(part)}</p>")
+    return parts

@@ -1,0 +1,85 @@
+"""The report's sections on forecasts: curves with what more examples would give, and how many a target needs."""
+
+from collections.abc import Sequence
+
+from src.report.drawing.chart import Chart, Dot, Series, Step
+from src.report.drawing.page import Section
+from src.report.drawing.table import Cell, Table, with_interval
+from src.scaling.curve import Curve, Kind
+from src.scaling.joint_draws import FARTHEST
+from src.scaling.pooled_forecast import Forecast
+from src.study.forecasts import ACCURACIES, SHARES_OF_LOSS, TIMES, StudyForecast
+
+
+def curve_section(made: Sequence[StudyForecast]) -> Section:
+    charts: dict[tuple[str, str], list[StudyForecast]] = {}
+    for of in made:
+        charts.setdefault((of.benchmark, of.curve.metric), []).append(of)
+    return Section(
+        "Curves and forecasts",
+        [
+            "Means over seeds with standard errors; n = 0 is the base. The line is the forecast made from all curves "
+            "of the benchmark together; dashed beyond the largest n, with the 90 % interval of a new measurement.",
+            *(_chart(benchmark, metric, of) for (benchmark, metric), of in charts.items()),
+        ],
+    )
+
+
+def forecast_section(made: Sequence[StudyForecast]) -> Section:
+    parts: list[str | Table] = [
+        "What more examples would give, with 90 % intervals of a new measurement:",
+        Table(
+            ["curve", "metric", "largest n", "measured", *(f"at {times} × n" for times in TIMES), "notes"],
+            [_row(of) for of in made],
+        ),
+        "Examples needed: the n at which the expected metric gets there, with the 90 % interval; … is an end that is "
+        f"not within {FARTHEST:,} times the largest n. Where fewer than half of the forecast's draws get there, their "
+        "share is given instead.",
+    ]
+    parts += _needed("accuracy", [f"{target:.0%}" for target in ACCURACIES], made)
+    parts += _needed("loss", [f"{share:.0%} of its last" for share in SHARES_OF_LOSS], made)
+    return Section("Examples needed", parts)
+
+
+def _needed(kind: Kind, targets: Sequence[str], made: Sequence[StudyForecast]) -> list[Table]:
+    rows = [[of.curve.name, of.curve.metric, *map(str, of.needed)] for of in made if of.curve.kind == kind]
+    return [Table(["curve", "metric", *targets], rows)] if rows else []
+
+
+def dots(curve: Curve) -> list[Dot]:
+    """The means over seeds of a curve with their standard errors."""
+    errors = [None] * len(curve.sizes) if curve.standard_errors is None else curve.standard_errors
+    return [
+        Dot(float(n), float(mean), error, f"{seeds} seeds" if seeds > 1 else "1 seed")
+        for n, mean, error, seeds in zip(curve.sizes, curve.means, errors, curve.seeds, strict=True)
+    ]
+
+
+def _chart(benchmark: str, metric: str, of: Sequence[StudyForecast]) -> Chart:
+    accuracy = of[0].curve.kind == "accuracy"
+    name = metric.split("/")[-1]
+    return Chart(
+        f"{benchmark}: {name}",
+        name,
+        [_series(one) for one in of],
+        log_y=not accuracy,
+        percent=accuracy,
+        levels=sorted({one.curve.chance for one in of} - {0.0}),
+        figure=f"{benchmark}-{name}",
+    )
+
+
+def _series(of: StudyForecast) -> Series:
+    shown = [f for f in of.made.forecasts if of.curve.sizes[of.curve.sizes >= 1][0] <= f.n <= TIMES[-1] * of.largest]
+    line = [Step(f.n, f.value, *(f.interval_90 if f.n >= of.largest else (None, None))) for f in shown]
+    return Series(of.curve.name, dots(of.curve), line, measured_to=of.largest)
+
+
+def _row(of: StudyForecast) -> list[Cell]:
+    cells = [_value(of.at(times)) if of.made.forecasts else None for times in TIMES]
+    return [of.curve.name, of.curve.metric, of.largest, float(f"{of.measured:.3g}"), *cells, "; ".join(of.made.notes)]
+
+
+def _value(f: Forecast) -> str:
+    value, low, high = (float(f"{x:.3g}") for x in (f.value, *f.interval_90))
+    return with_interval(value, low, high)

@@ -1,0 +1,60 @@
+"""The report's section on laws: curves with the fit of each law, and the table of parameters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from src.report.drawing.chart import Chart, Series, Step
+from src.report.drawing.page import Section
+from src.report.drawing.table import Table
+from src.report.sections.forecast_section import dots
+from src.scaling.analysis import CurveAnalysis, LawAnalysis, StudyAnalysis
+from src.tracking.query import PointRecord
+
+# How far beyond the largest measured n a fit is drawn.
+BEYOND = 8
+STEPS = 48
+
+
+def law_section(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
+    headings = ["curve", "metric", "law", "parameters", "R²", "largest n held out", "note"]
+    rows = [
+        [r.curve, r.metric, r.law, _parameters(r.parameters), r.r_squared, r.hold_out, r.note] for r in analysis.rows()
+    ]
+    return Section("Laws", [*_charts(analysis, points_of), Table(headings, rows)])
+
+
+def _parameters(parameters: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
+
+
+def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> Iterator[Chart]:
+    """For each benchmark and metric a chart with each law."""
+    groups: dict[tuple[str, str], list[CurveAnalysis]] = {}
+    for a in analysis.curves:
+        groups.setdefault((points_of[a.curve.name][0].benchmark, a.curve.metric), []).append(a)
+    for (benchmark, metric), of in groups.items():
+        accuracy = of[0].curve.kind == "accuracy"
+        for law in {result.law.name: result.law for a in of for result in a.laws}.values():
+            fits = [next((r for r in a.laws if r.law.name == law.name), None) for a in of]
+            yield Chart(
+                f"{benchmark}: {metric.split('/')[-1]}, law {law.name}",
+                metric.split("/")[-1],
+                [_series(a, fit) for a, fit in zip(of, fits, strict=True)],
+                log_y=not accuracy,
+                percent=accuracy,
+                levels=sorted({a.curve.chance for a in of} - {0.0}),
+                figure=f"{benchmark}-{metric.split('/')[-1]}-laws",
+            )
+
+
+def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
+    if result is None or result.fit is None:
+        return Series(a.curve.name, dots(a.curve))
+    fitted = result.fit.sizes
+    n = np.unique(np.append(np.geomspace(fitted[fitted >= 1][0], BEYOND * fitted[-1], STEPS), fitted[-1]))
+    low, high = (None,) * len(n), (None,) * len(n)
+    if result.bootstrap is not None:
+        low, high = np.sort(result.bootstrap.band(n), axis=0)
+    steps = zip(n, result.fit.predict(n), low, high, strict=True)
+    return Series(a.curve.name, dots(a.curve), [Step(*step) for step in steps], measured_to=float(fitted[-1]))

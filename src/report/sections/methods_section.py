@@ -1,0 +1,58 @@
+"""How a report's numbers were made: enough to make them again."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from src.report.drawing.page import Section
+from src.scaling.analysis import StudyAnalysis
+from src.scaling.pooled_forecast import METHOD as FORECASTING
+from src.study.curves import GENERATION
+from src.tracking.provenance import provenance
+from src.tracking.query import PointRecord
+
+SHOWN_DIGITS = 10
+PACKAGES = ("numpy", "scipy", "mlflow")
+
+
+def methods_section(
+    study: str, points_of: Mapping[str, Sequence[PointRecord]], left_out: int, analysis: StudyAnalysis
+) -> Section:
+    points = [point for of in points_of.values() for point in of]
+    sizes = ", ".join(f"{n:,}" for n in sorted({point.n_examples for point in points}))
+    seeds = ", ".join(str(seed) for seed in sorted({point.seed for point in points}))
+    items = sorted({int(point.metrics["eval/n_items"]) for point in points if "eval/n_items" in point.metrics})
+    older = (
+        f"{left_out} complete points of older code, bases or data were left out, as their curves were measured again."
+    )
+    data = (
+        f"Points: the {len(points)} complete runs of kind finetune in the MLflow experiment {study}, on "
+        f"{len(points_of)} curves, each of the points that differ in n and seed alone; n = {sizes}; seeds {seeds}; "
+        f"{' or '.join(f'{i:,}' for i in items) or 'an unknown number of'} test items. "
+        f"{older if left_out else 'No complete point was left out.'}"
+    )
+    noise = (
+        "Standard errors of means: the variance between seeds, pooled over the sizes above 0 and divided by the number "
+        "of seeds, plus the variance over test items as logged with each point (binomial for error rates), which all "
+        "seeds share. Intervals of differences are normal. The correlations' intervals are percentiles of a bootstrap "
+        "over sizes."
+    )
+    return Section("Methods", [data, analysis.methods, FORECASTING, noise, _provenance(points)])
+
+
+def _provenance(points: Sequence[PointRecord]) -> str:
+    digests = {
+        key.removeprefix("digest."): sorted({p.params[key][:SHOWN_DIGITS] for p in points if key in p.params})
+        for key in GENERATION
+    }
+    measured = "; ".join(f"{what} {', '.join(values)}" for what, values in digests.items() if values)
+    git = provenance()
+    commit = git.get("fathom.git.commit", "unknown") + (
+        " with changes" if git.get("fathom.git.dirty") == "true" else ""
+    )
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"Digests of what was measured: {measured or 'none were logged'}. Analysed on {datetime.now(UTC):%Y-%m-%d} "
+        f"with Fathom at commit {commit}, Python {platform.python_version()}, {packages}."
+    )

@@ -1,0 +1,184 @@
+"""What curves measured up to some n will give at a larger one, with intervals, all curves of a study helping each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
+from src.scaling.curve import Curve
+from src.scaling.pooled import Observations
+from src.scaling.shape_mixture import Mixture, mix, widening
+from src.scaling.shapes import ACCURACY_SHAPES, LOSS_SHAPES, Shape
+
+DRAWS = 2000
+METHOD = (
+    "Forecasts: the curves of a benchmark are fitted together, in ln(loss) or in the logit of the accuracy above "
+    "chance, by several laws whose parameters are normal over the curves, plus an integrated Brownian motion for what "
+    "a curve deviates and noise: of test items and seeds where known, else from the scatter. Spreads are estimated "
+    "from the study (empirical Bayes), laws weighed by their evidence; "
+    f"{DRAWS:,} draws give medians and intervals, widened where the largest sizes, forecast from the others, were "
+    "farther off than said. n = 0 is left out."
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The metric expected at n (the median) and the intervals of a new measurement there."""
+
+    n: int
+    value: float
+    interval_50: tuple[float, float]
+    interval_90: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CurveForecast:
+    """One curve's forecasts; none where nothing was measured within the budget. `notes` are sentences.
+
+    `law` is the one of the mixture that the study makes likeliest, `parameters` the curve's own in it.
+    """
+
+    curve: str
+    law: str
+    parameters: dict[str, float]
+    forecasts: tuple[Forecast, ...]
+    notes: tuple[str, ...]
+
+
+def forecast(
+    curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.inf, seed: int = 0
+) -> list[CurveForecast]:
+    """Forecast each curve at the sizes `at` from its sizes up to `fit_up_to`; the rest of it is not looked at.
+
+    The curves must be of one kind and are pooled: give those of one task, over models. The base model (n = 0) is left
+    out: what it lacks is mostly the task's format.
+    """
+    answers: dict[int, CurveForecast] = {}
+    for group in _groups(curves, fit_up_to):
+        answers |= dict(zip(group, _together([curves[index] for index in group], at, fit_up_to, seed), strict=True))
+    return [answers.get(index) or nothing(curve.name) for index, curve in enumerate(curves)]
+
+
+def draws(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.inf, seed: int = 0) -> np.ndarray:
+    """Joint draws of what each curve's metric is at the sizes `at`, without a measurement's noise: as `forecast`.
+
+    Shape (DRAWS, curves, sizes); NaN for a curve that has nothing measured within the budget.
+    """
+    made = np.full((DRAWS, len(curves), len(at)), np.nan)
+    for group in _groups(curves, fit_up_to):
+        points, shapes = _prepared([curves[index] for index in group], fit_up_to)
+        made[:, group] = points.metric(_latent(points, shapes, mix(points, shapes), at, seed, noise=False))
+    return made
+
+
+def nothing(name: str) -> CurveForecast:
+    """The answer for a curve that has no point to forecast from."""
+    return CurveForecast(name, "none", {}, (), ("nothing usable was measured at n ≥ 1 within the budget: no forecast",))
+
+
+def _groups(curves: Sequence[Curve], fit_up_to: float) -> list[list[int]]:
+    """The places of the curves that are pooled: those that get worse are no evidence on how the others improve."""
+    usable = [index for index, curve in enumerate(curves) if _within(curve, fit_up_to).any()]
+    worse = [index for index in usable if _gets_worse(curves[index], fit_up_to)]
+    return [group for group in ([index for index in usable if index not in worse], worse) if group]
+
+
+def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed: int) -> list[CurveForecast]:
+    points, shapes = _prepared(curves, fit_up_to)
+    mixture = mix(points, shapes)
+    latent = _latent(points, shapes, mixture, at, seed, noise=True)
+    values = points.with_noise(latent, np.random.default_rng(seed))
+    return [_of_curve(curve, mixture, index, values[:, index], at, fit_up_to) for index, curve in enumerate(curves)]
+
+
+def _prepared(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Sequence[Shape]]:
+    within = [curve.between(1, fit_up_to) for curve in curves]
+    if curves[0].kind == "accuracy":
+        return accuracy_points(within), ACCURACY_SHAPES
+    return _loss_points([_without_last_record(curve) for curve in within]), LOSS_SHAPES
+
+
+def _latent(
+    points: Observations, shapes: Sequence[Shape], mixture: Mixture, at: Sequence[int], seed: int, noise: bool
+) -> np.ndarray:
+    drawn = mixture.draws(np.array(at, dtype=float), DRAWS, seed, noise)
+    middle = np.median(drawn, axis=0)
+    return middle + (drawn - middle) * widening(points, shapes)
+
+
+def _made_monotone(curve: Curve) -> bool:
+    """Whether losses look like the best so far or an isotonic fit: six or more that never rise, repeated exactly twice.
+
+    The last of these is too low: a record is the luckiest of several measurements, and isotonic regression is biased at
+    its ends (Pal 2008, "Spiking problem in monotone regression").
+    """
+    steps = np.diff(curve.means)
+    return curve.kind == "loss" and len(steps) >= 5 and bool((steps <= 0).all() and (steps == 0).sum() >= 2)
+
+
+def _without_last_record(curve: Curve) -> Curve:
+    return curve.between(1, curve.sizes[-2]) if _made_monotone(curve) else curve
+
+
+def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
+    return (curve.sizes >= 1) & (curve.sizes <= fit_up_to)
+
+
+def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
+    """By more than two standard errors where these are known."""
+    within = _within(curve, fit_up_to)
+    first, last = curve.means[within][[0, -1]]
+    known = curve.standard_errors
+    noise = 0.0 if known is None else 2 * float(np.hypot(*known[within][[0, -1]]))
+    return bool(first - last > noise if curve.kind == "accuracy" else last - first > noise)
+
+
+def _loss_points(curves: Sequence[Curve]) -> Observations:
+    known = [np.zeros(len(c.sizes)) if c.standard_errors is None else c.standard_errors for c in curves]
+    return Observations.of(
+        [np.log(curve.sizes) for curve in curves],
+        [np.log(curve.means) for curve in curves],
+        [(error / curve.means) ** 2 for curve, error in zip(curves, known, strict=True)],
+    )
+
+
+def _of_curve(
+    curve: Curve, mixture: Mixture, index: int, values: np.ndarray, at: Sequence[int], fit_up_to: float
+) -> CurveForecast:
+    ends = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    forecasts = tuple(
+        Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
+        for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
+    )
+    law = mixture.likeliest
+    coordinates = zip(law.shape.coordinates, law.theta[index], strict=True)
+    parameters = {of.name: float(of.natural(value)) for of, value in coordinates}
+    return CurveForecast(curve.name, law.shape.name, parameters, forecasts, _notes(curve, fit_up_to))
+
+
+def _notes(curve: Curve, fit_up_to: float) -> tuple[str, ...]:
+    within = _within(curve, fit_up_to)
+    sizes = curve.sizes[within]
+    notes = []
+    if (curve.sizes == 0).any():
+        notes.append("n=0 left out: what the base lacks is mostly the task's format")
+    if len(sizes) < 4:
+        count = f"{len(sizes)} size" + "s" * (len(sizes) > 1)
+        notes.append(f"only {count} within the budget: the forecast rests on the other curves and the prior")
+    if curve.seeds[within].max() < 2 and curve.standard_errors is None:
+        assumed = f", beside that of {UNSTATED_ITEMS:,} test items" if curve.kind == "accuracy" else ""
+        notes.append(
+            f"a single seed and no standard errors: the noise is taken from the scatter about the law{assumed}"
+        )
+    if _made_monotone(curve.between(1, fit_up_to)):
+        notes.append(
+            f"never rises and repeats values exactly, as the best so far does: n={sizes[-1]:g} is left out, since a "
+            "last record is too low"
+        )
+    if _gets_worse(curve, fit_up_to):
+        notes.append(
+            f"gets worse from n={sizes[0]:g} to {sizes[-1]:g}; the laws describe improvement: do not trust this"
+        )
+    return tuple(notes)

@@ -1,0 +1,80 @@
+"""Which points make up a curve: those that differ in n_examples and seed alone."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from src.errors import FathomError
+from src.scaling.curve import Curve, Kind, Measurement
+from src.study.means import item_stderr
+from src.tracking.query import PointRecord
+
+# What differs along a curve, and what names it.
+ALONG = {"n_examples", "seed", "recipe.batch_examples"}
+NAME = ("model", "benchmark", "method", "recipe")
+# Another code, base or data makes another generation of the same curve, never a part of it.
+GENERATION = ("digest.code", "digest.base", "digest.data")
+UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
+LONGEST_NAME = 250
+
+
+def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecord]], int]:
+    """The points of each curve by its name, and how many points of older generations were left out.
+
+    A name holds model, benchmark, method and recipe; where that does not tell two curves apart, it also holds the
+    params in which they differ. Of a curve that was measured again after code, base or data changed, the newest
+    generation counts.
+    """
+    kinds: dict[tuple[tuple[str, str], ...], dict[tuple[str, ...], list[PointRecord]]] = defaultdict(dict)
+    for record in records:
+        visible = tuple(sorted((k, v) for k, v in record.params.items() if k not in ALONG and k not in GENERATION))
+        generation = tuple(record.params.get(digest, "") for digest in GENERATION)
+        kinds[visible].setdefault(generation, []).append(record)
+
+    same_name: dict[str, list[tuple[tuple[str, str], ...]]] = defaultdict(list)
+    for visible in kinds:
+        same_name[" ".join(dict(visible)[part] for part in NAME)].append(visible)
+    curves, left_out = {}, 0
+    for name, alike in sorted(same_name.items()):
+        # How many of them hold each param with each value: not all of them, and the param tells them apart.
+        holders = Counter(param for visible in alike for param in visible)
+        told = {key for (key, _), count in holders.items() if count < len(alike)}
+        for visible in sorted(alike):
+            generations = kinds[visible].values()
+            newest = max(generations, key=lambda points: max(point.ended for point in points))
+            left_out += sum(len(points) for points in generations) - len(newest)
+            curves[" ".join([name, *(f"{key}={value}" for key, value in visible if key in told)])] = newest
+    return curves, left_out
+
+
+def measured(metric: str, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Curve]:
+    """One metric of each curve that has it: a benchmark without reference answers has no eval/nll.
+
+    Raises FathomError if no curve has the metric, or if some points of a curve lack it.
+    """
+    curves = []
+    for name, records in points_of.items():
+        without = [record for record in records if metric not in record.metrics]
+        if len(without) == len(records):
+            continue
+        if without:
+            raise FathomError(f"metrics: {metric} was not measured in run {without[0].run_id} of curve {name}")
+        curves.append(_curve(name, records, metric))
+    if not curves:
+        there_are = {name for records in points_of.values() for r in records for name in r.metrics if "eval/" in name}
+        raise FathomError(f"metrics: {metric} was not measured in this study; it has {', '.join(sorted(there_are))}")
+    return curves
+
+
+def _curve(name: str, records: Sequence[PointRecord], metric: str) -> Curve:
+    kind: Kind = "loss" if metric.split("/")[-1] in ("nll", "loss") else "accuracy"
+    measurements = tuple(
+        Measurement(r.n_examples, r.seed, r.metrics[metric], stderr=item_stderr(r, metric)) for r in records
+    )
+    chance = records[0].metrics.get("eval/chance", 0.0) if metric == "eval/accuracy" else 0.0
+    return Curve(name, metric, kind, measurements, chance)
+
+
+def metric_name(text: str) -> str:
+    """A name that MLflow takes: `recipe.lr=0.001` becomes `recipe.lr:0.001`."""
+    return UNNAMEABLE.sub(":", text)[:LONGEST_NAME]

@@ -1,0 +1,116 @@
+"""The exponents of a study's laws: against the size of the model, and how they move between curves."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from src.scaling.analysis import StudyAnalysis
+from src.study.comparison import CurvePair
+from src.tracking.query import PointRecord
+
+# By law: which parameter carries the exponent of n, and the exponent from it.
+EXPONENTS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "paper": ("b", lambda b: 1 / b),
+    "odds": ("k", lambda k: k),
+    "power_floor": ("beta", lambda beta: beta),
+    "rectified": ("beta", lambda beta: beta),
+}
+PARAMETERS = "model/parameters"
+BILLIONS = re.compile(r"(\d+(?:\.\d+)?)b\b")
+
+
+@dataclass(frozen=True, eq=False)
+class Exponent:
+    """A law's exponent of n on one curve: 1/b for the paper's law; `size` is the model's number of parameters."""
+
+    curve: str
+    metric: str
+    law: str
+    model: str
+    size: float | None
+    exponent: float
+    low: float | None
+    high: float | None
+    replicates: np.ndarray | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ExponentDifference:
+    """The exponent of `b` less that of `a`, for two curves that differ in `factor` alone; `moved`: 0 lies outside."""
+
+    factor: str
+    value_a: str
+    value_b: str
+    curve_a: str
+    curve_b: str
+    metric: str
+    law: str
+    difference: float
+    low: float | None
+    high: float | None
+    moved: bool | None
+
+
+def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Exponent]:
+    """A row for each curve, metric and fitted law that has an exponent which the curve identifies."""
+    rows = []
+    for curve in analysis.curves:
+        point = points_of[curve.curve.name][0]
+        for result in curve.laws:
+            if result.fit is None or result.law.name not in EXPONENTS:
+                continue
+            name, of = EXPONENTS[result.law.name]
+            if name in result.unidentified:
+                continue
+            place = [p.name for p in result.law.parameters].index(name)
+            replicates = None if result.bootstrap is None else of(result.bootstrap.parameters[:, place])
+            low, high = _interval(replicates, analysis.confidence)
+            value = float(of(result.fit.parameters[place]))
+            where = curve.curve.name, curve.curve.metric, result.law.name
+            rows.append(Exponent(*where, point.model, model_size(point), value, low, high, replicates))
+    return rows
+
+
+def exponent_differences(
+    rows: Sequence[Exponent], pairs: Sequence[CurvePair], confidence: float, seed: int
+) -> list[ExponentDifference]:
+    """A row for each pair, metric and law that both curves have; their replicates are paired at random."""
+    of: dict[str, dict[tuple[str, str], Exponent]] = {}
+    for row in rows:
+        of.setdefault(row.curve, {})[row.metric, row.law] = row
+    found = []
+    for pair in pairs:
+        a, b = of.get(pair.curve_a, {}), of.get(pair.curve_b, {})
+        for metric, law in sorted(a.keys() & b.keys()):
+            left, right = a[metric, law], b[metric, law]
+            low, high = _interval(_difference(left, right, seed), confidence)
+            moved = None if low is None or high is None else not low <= 0 <= high
+            difference = right.exponent - left.exponent
+            found.append(ExponentDifference(**vars(pair), metric=metric, law=law, difference=difference,
+                                            low=low, high=high, moved=moved))  # fmt: skip
+    return found
+
+
+def model_size(point: PointRecord) -> float | None:
+    """Number of parameters: as logged, or as the model's name says (`llama2_7b`)."""
+    if PARAMETERS in point.metrics:
+        return point.metrics[PARAMETERS]
+    found = BILLIONS.search(point.model)
+    return float(found[1]) * 1e9 if found else None
+
+
+def _difference(a: Exponent, b: Exponent, seed: int) -> np.ndarray | None:
+    if a.replicates is None or b.replicates is None:
+        return None
+    # Curves are resampled by the same random numbers, which must not be taken for something they share.
+    return b.replicates - np.random.default_rng(seed).permutation(a.replicates)
+
+
+def _interval(replicates: np.ndarray | None, confidence: float) -> tuple[float | None, float | None]:
+    if replicates is None:
+        return None, None
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(replicates, [tail, 1 - tail])
+    return float(low), float(high)

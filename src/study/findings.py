@@ -1,0 +1,137 @@
+"""What a study says: exponents, errors by class, transfer, and curves side by side, as tables and metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.scaling.analysis import StudyAnalysis
+from src.scaling.pooled_forecast import Forecast
+from src.study.comparison import CurvePair, Difference, MeasuredMean, differences, measured_means, pairs
+from src.study.error_classes import (
+    ErrorCorrelation,
+    ErrorRates,
+    FewFormatErrors,
+    error_correlations,
+    error_rates,
+    few_format_errors,
+)
+from src.study.exponents import Exponent, ExponentDifference, exponent_differences, exponents
+from src.study.forecasts import TIMES, StudyForecast
+from src.study.through_loss import ThroughLoss
+from src.study.transfer import Transfer, transfers
+from src.tracking.query import PointRecord
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Rows of each kind; `confidence` is that of all their intervals."""
+
+    confidence: float
+    forecasts: list[StudyForecast]
+    means: list[MeasuredMean]
+    error_rates: list[ErrorRates]
+    few_format_errors: list[FewFormatErrors]
+    error_correlations: list[ErrorCorrelation]
+    through_the_loss: list[ThroughLoss]
+    transfer: list[Transfer]
+    pairs: list[CurvePair]
+    differences: list[Difference]
+    exponents: list[Exponent]
+    exponent_differences: list[ExponentDifference]
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """By name, for those that have rows; rows of one table have the same keys."""
+        named: dict[str, Sequence[Any]] = {
+            "means": self.means,
+            "error_classes": self.error_rates,
+            "few_format_errors": self.few_format_errors,
+            "error_correlations": self.error_correlations,
+            "transfer": self.transfer,
+            "differences": self.differences,
+            "exponents": self.exponents,
+            "exponent_differences": self.exponent_differences,
+        }
+        tables = {name: [_columns(row) for row in rows] for name, rows in named.items() if rows}
+        of_curves = {
+            "forecasts": [row for made in self.forecasts for row in _forecast_rows(made)],
+            "examples_needed": [_named(made) | vars(needed) for made in self.forecasts for needed in made.needed],
+            "rankings": [
+                _named(made) | {"benchmark": made.benchmark, "n": n} | vars(ranked)
+                for made in self.forecasts
+                for n, ranked in made.ranked.items()
+            ],
+            "saturation": [vars(made.saturation) for made in self.forecasts],
+            "next_doubling": [_named(made) | vars(made.gain) for made in self.forecasts],
+            "next_n": [_named(made) | vars(made.next_n) for made in self.forecasts],
+        }
+        if self.through_the_loss:
+            of_curves["two_steps"] = [
+                {"curve": row.curve, "benchmark": row.benchmark, "measured": row.measured, **_ends(row.forecast)}
+                for row in self.through_the_loss
+            ]
+        return tables | of_curves
+
+    def metrics(self) -> dict[str, float]:
+        """What holds for a whole curve, by the metric's name."""
+        r_squared = {f"errors/r_squared/{c.error}/{c.over}": c.r_squared for c in self.error_correlations}
+        few = {f"errors/few_format_errors_from_n/{f.curve}": f.from_n for f in self.few_format_errors}
+        # Rows ascend in n: the gain at the largest stays.
+        gains = {f"transfer/{row.evaluated_on}/{row.curve}": row.gain for row in self.transfer}
+        ahead = {
+            f"forecast/{made.curve.metric.split('/')[-1]}/{times} times n/{made.curve.name}": made.at(times).value
+            for made in self.forecasts
+            for times in TIMES
+            if made.made.forecasts
+        }
+        named = r_squared | few | gains | ahead
+        return {name: value for name, value in named.items() if value is not None}
+
+
+def find(
+    points_of: Mapping[str, Sequence[PointRecord]],
+    analysis: StudyAnalysis,
+    made: list[StudyForecast],
+    in_two_steps: list[ThroughLoss],
+    replicates: int,
+    seed: int,
+) -> Findings:
+    """All findings from the points of each curve, their laws and forecasts, at the analysis' confidence."""
+    confidence = analysis.confidence
+    rates = error_rates(points_of)
+    compared = pairs(points_of)
+    found = exponents(analysis, points_of)
+    return Findings(
+        confidence=confidence,
+        forecasts=made,
+        means=measured_means(points_of, confidence),
+        error_rates=rates,
+        few_format_errors=few_format_errors(rates),
+        error_correlations=error_correlations(points_of, replicates, confidence, seed),
+        through_the_loss=in_two_steps,
+        transfer=transfers(points_of),
+        pairs=compared,
+        differences=differences(points_of, compared, confidence),
+        exponents=found,
+        exponent_differences=exponent_differences(found, compared, confidence, seed),
+    )
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if name != "replicates"}
+
+
+def _named(made: StudyForecast) -> dict[str, Any]:
+    return {"curve": made.curve.name, "metric": made.curve.metric}
+
+
+def _forecast_rows(made: StudyForecast) -> list[dict[str, Any]]:
+    return [
+        {**_named(made), "law": made.made.law, "largest_n": made.largest, **_ends(f)}
+        for f in made.made.forecasts
+        if f.n <= TIMES[-1] * made.largest
+    ]
+
+
+def _ends(f: Forecast) -> dict[str, float]:
+    (low_50, high_50), (low_90, high_90) = f.interval_50, f.interval_90
+    return {"n": f.n, "value": f.value, "low_50": low_50, "high_50": high_50, "low_90": low_90, "high_90": high_90}

@@ -1,0 +1,104 @@
+"""A study's forecasts: every curve of a benchmark helps the others, and the largest n that was measured is the test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.scaling.answers import Candidate, ExamplesNeeded, Gain, next_n
+from src.scaling.curve import Curve
+from src.scaling.joint_draws import JointDraws, draw_jointly
+from src.scaling.pooled_forecast import CurveForecast, Forecast, forecast
+from src.scaling.ranking import Ranked, rank
+from src.scaling.superficial import Superficial, superficial
+from src.tracking.query import PointRecord
+
+TIMES = (2, 4, 8)
+SIZES = 32
+# Accuracies, and shares of the loss at the largest n, that are asked for.
+ACCURACIES = (0.5, 0.8, 0.9)
+SHARES_OF_LOSS = (0.9, 0.75, 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyForecast:
+    """A curve with its forecasts from its smallest n to the last of `TIMES` its largest, ascending in n.
+
+    `held_out` is the forecast of the largest n made without it (nor that of any other curve); None for a curve that
+    does not reach the benchmark's largest n, or has no smaller size. `gain` is that of the doubling of its largest n,
+    `next_n` the measurement that most narrows the forecast at the last of `TIMES` for its cost. `ranked` is its place
+    among the benchmark's curves at each of `TIMES` the benchmark's largest n.
+    """
+
+    curve: Curve
+    benchmark: str
+    made: CurveForecast
+    held_out: Forecast | None
+    needed: tuple[ExamplesNeeded, ...]
+    gain: Gain
+    next_n: Candidate
+    ranked: Mapping[int, Ranked]
+    saturation: Superficial
+
+    @property
+    def largest(self) -> int:
+        return int(self.curve.sizes[-1])
+
+    @property
+    def measured(self) -> float:
+        """The mean at the largest n."""
+        return float(self.curve.means[-1])
+
+    def at(self, times: int) -> Forecast:
+        """At so many times the largest n."""
+        return next(f for f in self.made.forecasts if f.n == times * self.largest)
+
+
+def forecasts(
+    curves: Sequence[Curve], points_of: Mapping[str, Sequence[PointRecord]], seed: int
+) -> list[StudyForecast]:
+    """Forecast all curves that were measured at some n ≥ 1, those of one benchmark and metric together."""
+    groups: dict[tuple[str, str], list[Curve]] = {}
+    for curve in curves:
+        if curve.sizes[-1] >= 1:
+            groups.setdefault((points_of[curve.name][0].benchmark, curve.metric), []).append(curve)
+    found = []
+    for (benchmark, _), group in groups.items():
+        found += _forecasts(benchmark, group, seed)
+    return found
+
+
+def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyForecast]:
+    sizes = sorted({int(n) for curve in group for n in curve.sizes if n >= 1})
+    largest = {int(curve.sizes[-1]) for curve in group}
+    grid = {round(n) for n in np.geomspace(sizes[0], TIMES[-1] * sizes[-1], SIZES)}
+    grid |= largest | {times * n for times in TIMES for n in largest}
+    made = forecast(group, sorted(grid), seed=seed)
+    held: Sequence[CurveForecast | None] = [None] * len(group)
+    if len(sizes) > 1:
+        held = forecast(group, [sizes[-1]], fit_up_to=sizes[-2], seed=seed)
+    drawn = draw_jointly(group, sorted({times * n for times in TIMES for n in largest}), seed=seed)
+    places = {n: {of.index: of for of in rank(drawn.at(n), group[0].kind)} for n in (t * sizes[-1] for t in TIMES)}
+    found = []
+    for index, (curve, all_, without) in enumerate(zip(group, made, held, strict=True)):
+        reaches = without is not None and without.forecasts and curve.sizes[-1] == sizes[-1]
+        found.append(
+            StudyForecast(
+                curve,
+                benchmark,
+                all_,
+                held_out=without.forecasts[0] if reaches and without else None,
+                needed=_needed(drawn, index, curve),
+                gain=drawn.next_gain(index),
+                next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1])), per_cost=True),
+                ranked={n: of[index] for n, of in places.items()},
+                saturation=superficial(curve),
+            )
+        )
+    return found
+
+
+def _needed(drawn: JointDraws, index: int, curve: Curve) -> tuple[ExamplesNeeded, ...]:
+    last = float(curve.means[-1])
+    targets = ACCURACIES if curve.kind == "accuracy" else tuple(share * last for share in SHARES_OF_LOSS)
+    return tuple(drawn.examples_needed(index, target) for target in targets)

@@ -1,0 +1,86 @@
+"""The laws of a study: its points pulled from MLflow, fitted, drawn, and kept as a run of kind `analysis`."""
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from src.config.analyze import AnalyzeConfig
+from src.errors import FathomError
+from src.points.code_identity import code_of
+from src.report.results_page import results_page
+from src.report.write import write_report
+from src.scaling.analysis import StudyAnalysis, analyse
+from src.study.curves import curves_of, measured, metric_name
+from src.study.findings import find
+from src.study.forecasts import forecasts
+from src.study.through_loss import through_the_loss
+from src.tracking.identity import run_key
+from src.tracking.query import points
+from src.tracking.runs import claim
+from src.tracking.store import open_store
+
+# What an analysis computes with, beside the scientific rooms.
+CODE = ("fit_laws", "curves", "means", "error_classes", "transfer", "comparison", "exponents", "forecasts",
+        "two_steps")  # fmt: skip
+
+console = Console()
+
+
+def fit_laws(config: AnalyzeConfig) -> None:
+    """Fit, print, draw and log the laws of a study. The same points and settings are logged only once."""
+    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    records = points(store, config.study)
+    if not records:
+        raise FathomError(f"study {config.study} has no complete point yet; run src/train.py with study={config.study}")
+    points_of, left_out = curves_of(records)
+    if left_out:
+        console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
+    curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
+    analysis = analyse(curves, config.replicates, config.confidence, config.seed)
+    made = forecasts(curves, points_of, config.seed)
+    in_two_steps = through_the_loss(curves, points_of, config.seed)
+    findings = find(points_of, analysis, made, in_two_steps, config.replicates, config.seed)
+
+    console.print(_table(config.study, analysis))
+    console.print(analysis.methods, style="dim")
+    write_report(config.out, config.study, points_of, left_out, analysis, findings)
+    (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
+    console.print(f"{config.out}: report.html, results.md; figures and tables in laws/")
+
+    settings = config.model_dump(mode="json", include={"metrics", "replicates", "confidence", "seed"})
+    code = code_of(*(f"src.tasks.{name}" for name in CODE))
+    key = run_key("analysis", points=sorted(r.key for r in records), settings=settings, code=code)
+    name = f"analysis · {config.study} · {len(records) - left_out} points"
+    with claim(store, key=key, kind="analysis", name=name, study=config.study, params=settings) as run:
+        if run.already_complete:
+            return
+        run.log_artifacts(config.out)
+        rows = [{**vars(row), "parameters": json.dumps(row.parameters)} for row in analysis.rows()]
+        for table, of in {"laws": rows, **findings.tables()}.items():
+            run.log_table(table, of)
+        metrics = _parameters(analysis) | findings.metrics()
+        run.complete({metric_name(name): value for name, value in metrics.items()})
+    console.print(f"logged as run {run.id}")
+
+
+def _table(study: str, analysis: StudyAnalysis) -> Table:
+    table = Table(title=f"laws of {study}", show_lines=True)
+    for heading in ("curve", "metric", "law", "parameters", "R²", "largest n held out", "note"):
+        table.add_column(heading, overflow="fold")
+    for row in analysis.rows():
+        parameters = "\n".join(f"{name} = {value}" for name, value in row.parameters.items())
+        table.add_row(row.curve, row.metric, row.law, parameters, row.r_squared, row.hold_out, row.note)
+    return table
+
+
+def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
+    """The fitted parameters as metrics, to compare analyses in MLflow."""
+    return {
+        f"law/{result.law.name}/{a.curve.metric.split('/')[-1]}/{name}/{a.curve.name}": value
+        for a in analysis.curves
+        for result in a.laws
+        if result.fit is not None
+        for name, value in result.fit.named.items()
+        if name not in result.unidentified
+    }

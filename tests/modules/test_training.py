@@ -1,0 +1,155 @@
+"""Training runs of a few steps through the real Lightning Trainer."""
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig
+
+from src.config.trainer import Trainer as TrainerSection
+from src.models.prompt import Encoded
+from src.modules.batch import Layout
+from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
+from src.modules.finetune_data import FinetuneData
+from src.modules.plan import step_plan
+from src.modules.training import fit
+
+EXAMPLES = [Encoded([5, 6, 7 + i % 20], [30 + i, 31 + i, 2]) for i in range(25)]
+
+
+def trainer_section(**changes):
+    fields = {
+        "name": "cpu",
+        "accelerator": "cpu",
+        "devices": 1,
+        "strategy": "auto",
+        "precision": "auto",
+        "threads": 1,
+        "micro_batch_tokens": 4096,
+        "gradient_checkpointing": False,
+        "checkpoint_every_steps": 1000,
+        "progress_bar": False,
+    }
+    return TrainerSection(**(fields | changes))
+
+
+def model(dropout=0.1):
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(
+        LlamaConfig(
+            vocab_size=64,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            attention_dropout=dropout,  # so that a resume must bring the random state back too
+        )
+    )
+
+
+def optimisation(total_steps, **changes):
+    fields = {
+        "lr": 1e-2,
+        "schedule": "cosine",
+        "warmup_fraction": 0.1,
+        "weight_decay": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.98,
+        "grad_clip": 1.0,
+        "seed": 3_000_000_007,  # any seed will do, a large one too
+    }
+    return Optimisation(total_steps=total_steps, **(fields | changes))
+
+
+def run(
+    work,
+    *,
+    n=25,
+    batch=8,
+    epochs=3,
+    packing=True,
+    micro_batch_tokens=4096,
+    section=None,
+    sink=None,
+    dropout=0.1,
+    **changes,
+):
+    plan = step_plan(n, batch, epochs=epochs, steps=None, min_steps=1, seed=0)
+    data = FinetuneData(EXAMPLES[:n], EXAMPLES[20:], plan, Layout(packing, micro_batch_tokens))
+    module = CausalLM(model(dropout), optimisation(len(plan), **changes), data.passes_per_step)
+    logged = []
+    fit(
+        module,
+        data,
+        section or trainer_section(),
+        val_checks=2,
+        work=work,
+        sink=sink or (lambda metrics, step: logged.append((step, dict(metrics)))),
+    )
+    return module, logged
+
+
+def weights(module):
+    return torch.cat([p.detach().flatten() for p in module.model.parameters()])
+
+
+def test_ten_examples_train_to_the_peak_of_the_learning_rate(tmp_path):
+    module, logged = run(tmp_path, n=10, batch=16, epochs=3)
+    rates = [metrics["train/lr"] for _, metrics in logged if "train/lr" in metrics]
+    assert len(rates) == 3
+    assert max(rates) == pytest.approx(1e-2)
+    assert [step for step, metrics in logged if "val/loss" in metrics]
+    assert not torch.equal(weights(module), torch.cat([p.flatten() for p in model().parameters()]))
+
+
+def test_the_loss_falls(tmp_path):
+    _, logged = run(tmp_path, epochs=12)
+    losses = [metrics["train/loss"] for _, metrics in logged if "train/loss" in metrics]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("layout", [{"micro_batch_tokens": 1}, {"packing": False}, {"micro_batch_tokens": 40}])
+def test_accumulation_and_packing_change_nothing_but_rounding(tmp_path, layout):
+    one, logged_one = run(tmp_path / "one", dropout=0.0)
+    other, logged_other = run(tmp_path / "other", dropout=0.0, **layout)
+    assert [step for step, _ in logged_one] == [step for step, _ in logged_other]
+    torch.testing.assert_close(weights(one), weights(other), rtol=1e-3, atol=2e-4)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("micro_batch_tokens", [4096, 30])
+@pytest.mark.parametrize("killed_at", [5, 7])
+def test_a_resumed_run_ends_bit_for_bit_like_an_undisturbed_one(tmp_path, killed_at, micro_batch_tokens):
+    undisturbed, logged = run(tmp_path / "a", micro_batch_tokens=micro_batch_tokens)
+
+    def kill(metrics, step):
+        if step == killed_at:
+            raise Killed
+
+    section = trainer_section(checkpoint_every_steps=3)
+    with pytest.raises(Killed):
+        run(tmp_path / "b", section=section, sink=kill, micro_batch_tokens=micro_batch_tokens)
+    resumed, logged_again = run(tmp_path / "b", section=section, micro_batch_tokens=micro_batch_tokens)
+    steps = [step for step, metrics in logged_again if "train/loss" in metrics]
+    assert 1 < steps[0] <= killed_at and steps[-1] == 12
+    assert torch.equal(weights(resumed), weights(undisturbed))
+    timeless = [
+        (step, {k: v for k, v in metrics.items() if k != "train/tokens_per_second"}) for step, metrics in logged
+    ]
+    again = [
+        (step, {k: v for k, v in metrics.items() if k != "train/tokens_per_second"}) for step, metrics in logged_again
+    ]
+    assert again == timeless[-len(again) :]
+
+
+def test_the_same_training_twice_is_bit_identical(tmp_path):
+    one, _ = run(tmp_path / "one")
+    two, _ = run(tmp_path / "two")
+    assert torch.equal(weights(one), weights(two))
+
+
+def test_a_diverging_run_says_at_which_step(tmp_path):
+    with pytest.raises(TrainingDiverged, match=r"training diverged: .* at optimiser step \d+ of 12 .*recipe\.lr"):
+        run(tmp_path, lr=1e30, grad_clip=1e30)

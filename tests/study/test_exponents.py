@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from src.scaling.analysis import analyse
+from src.scaling.curve import Curve, Measurement
+from src.study.comparison import CurvePair
+from src.study.exponents import exponent_differences, exponents, model_size
+from src.tracking.query import PointRecord
+
+SIZES = (10, 32, 100, 316, 1000, 3162)
+
+
+def point(model="m", **metrics):
+    return PointRecord("r", "k", model, "b", "full", "tiny", 10, 0, 0, {}, metrics)
+
+
+def curve(name, b, draw):
+    measurements = [
+        Measurement(n, seed, 0.05 * n ** (1 / b) * float(np.exp(0.02 * draw.standard_normal())))
+        for n in SIZES
+        for seed in range(3)
+    ]
+    return Curve(name, "eval/accuracy", "accuracy", tuple(measurements))
+
+
+@pytest.fixture(scope="module")
+def found():
+    draw = np.random.default_rng(3)
+    curves = [curve("a", 4, draw), curve("same", 4, draw), curve("steeper", 3, draw)]
+    analysis = analyse(curves, replicates=200, confidence=0.9, seed=0)
+    return exponents(analysis, {c.name: [point("llama2_7b")] for c in curves})
+
+
+def of_paper(rows):
+    return [row for row in rows if row.law == "paper"]
+
+
+def test_exponents_with_their_intervals_and_the_model_they_belong_to(found):
+    for row, truth in zip(of_paper(found), (1 / 4, 1 / 4, 1 / 3), strict=True):
+        assert row.exponent == pytest.approx(truth, rel=0.1)
+        assert row.low < row.exponent < row.high
+        assert (row.model, row.size) == ("llama2_7b", 7e9)
+
+
+def test_an_exponent_that_moves_is_told_from_noise(found):
+    pairs = [CurvePair("recipe", "x", "y", "a", "same"), CurvePair("recipe", "x", "y", "a", "steeper")]
+    same, steeper = of_paper(exponent_differences(found, pairs, 0.9, 0))
+    assert same.low < 0 < same.high
+    assert same.moved is False
+    assert steeper.difference == pytest.approx(1 / 3 - 1 / 4, rel=0.3)
+    assert steeper.moved is True
+
+
+def test_a_difference_is_as_wide_as_two_independent_curves_make_it(found):
+    (itself,) = of_paper(exponent_differences(found, [CurvePair("recipe", "x", "x", "a", "a")], 0.9, 0))
+    (alone,) = [row for row in of_paper(found) if row.curve == "a"]
+    assert itself.high - itself.low == pytest.approx(2**0.5 * (alone.high - alone.low), rel=0.35)
+
+
+def test_curves_without_a_fit_have_no_exponent_and_no_difference():
+    assert exponent_differences([], [CurvePair("recipe", "x", "y", "a", "b")], 0.9, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("llama3_70b", 70e9), ("mistral_7b-random", 7e9), ("qwen_0.5b", 5e8), ("tiny_llama3-s", None)]
+)
+def test_the_size_is_in_the_name(name, size):
+    assert model_size(point(name)) == size
+
+
+def test_a_logged_size_counts_before_the_name():
+    assert model_size(point("llama2_7b", **{"model/parameters": 6.7e9})) == 6.7e9
