@@ -1,7 +1,6 @@
 """What a model does on a benchmark: its completions scored, and the loss of the reference answers."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from src.benchmarks.scoring.pass_at_k import pass_at_k
 from src.config.eval import EvalConfig
 from src.config.generation import Greedy, Sampled
 from src.config.train import TrainConfig
+from src.evaluation.metrics import finer_errors, item_values, with_errors
 from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
@@ -29,10 +29,14 @@ from src.modules.training import resolve_precision
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics by their MLflow name, and one row for each test item, in the test set's order."""
+    """Metrics by their MLflow name, and one row for each completion, in the test set's order.
+
+    `items` has those metrics that are means over the test items by item: shape (items,).
+    """
 
     metrics: dict[str, float]
     rows: list[dict[str, Any]]
+    items: dict[str, np.ndarray]
 
     def __str__(self) -> str:
         m = self.metrics
@@ -113,8 +117,11 @@ def measure(
                 "cut_off": len(completion) == benchmark.max_new_tokens,
             }
         )
+    items_of = item_values(rows, samples)
     metrics = {
-        **_score_metrics(rows, samples),
+        **with_errors(items_of),
+        **finer_errors(rows),
+        "eval/n_items": float(len(test)),
         "eval/chance": _chance(benchmark),
         "eval/cut_off_rate": sum(row["cut_off"] for row in rows) / len(rows),
         "eval/completion_tokens": sum(len(completion) for completion in completions) / len(rows),
@@ -122,14 +129,11 @@ def measure(
         "time/nll_seconds": nll_seconds,
         "time/score_seconds": score_seconds,
     }
-    if losses:
-        nll, tokens = np.array(list(losses.values())).T
-        metrics["eval/nll"], metrics["eval/nll_stderr"] = ratio_of_sums(nll, tokens)
     if isinstance(config.generation, Sampled):
         for k in config.generation.pass_at:
             right = [sum(row["score"] == 1 for row in rows[i : i + samples]) for i in range(0, len(rows), samples)]
             metrics[f"eval/pass_at_{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in right]))
-    return Evaluation(metrics, rows)
+    return Evaluation(metrics, rows, items_of)
 
 
 def _by_harness(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, benchmark: LmEval) -> Evaluation:
@@ -139,7 +143,7 @@ def _by_harness(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, benc
     name, _, of_filter = next(iter(found)).partition("/")
     stderr = "/".join([f"{name}_stderr", of_filter]) if of_filter else f"{name}_stderr"
     accuracy = {"eval/accuracy": found[next(iter(found))], "eval/accuracy_stderr": found.get(stderr, 0.0)}
-    return Evaluation(metrics | accuracy, [])
+    return Evaluation(metrics | accuracy, [], {})
 
 
 def _engine(model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | Sampled) -> Engine:
@@ -147,38 +151,6 @@ def _engine(model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | 
         return SampledEngine(model, prompts.stop_ids, generation.batch_tokens, generation.temperature, generation.seed)
     engine = GreedyEngine if generation.name == "greedy" else HfEngine
     return engine(model, prompts.stop_ids, generation.batch_tokens)
-
-
-def _score_metrics(rows: Sequence[dict[str, Any]], samples: int) -> dict[str, float]:
-    """Accuracy, error rates by class and by finer class, and the further scores, each with its standard error."""
-    scores = np.array([row["score"] for row in rows]).reshape(-1, samples).mean(axis=1)
-    errors = Counter(row["error"] for row in rows)
-    details = Counter(row["detail"] for row in rows if row["detail"])
-    metrics = {
-        "eval/accuracy": float(scores.mean()),
-        "eval/accuracy_stderr": float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0,
-        "eval/format_error_rate": errors["format"] / len(rows),
-        "eval/reasoning_error_rate": errors["reasoning"] / len(rows),
-        "eval/n_items": len(scores),
-        **{f"eval/error/{detail}": count / len(rows) for detail, count in sorted(details.items())},
-    }
-    for part in sorted({name for row in rows for name in row["parts"]}):
-        values = [row["parts"][part] for row in rows if row["parts"].get(part)]
-        sums, counts = np.array([sum(v) for v in values]), np.array([len(v) for v in values], dtype=float)
-        metrics[f"eval/{part}"], metrics[f"eval/{part}_stderr"] = ratio_of_sums(sums, counts)
-    return metrics
-
-
-def ratio_of_sums(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """A mean over what items bring several or none of, and its standard error with the item as the unit.
-
-    `sums` and `counts` have shape (items,). Linearised ratio estimator (Cochran, Sampling Techniques, 1977, 6.13).
-    """
-    mean = float(sums.sum() / counts.sum())
-    if len(sums) < 2:
-        return mean, 0.0
-    residuals = sums - mean * counts
-    return mean, float(np.sqrt(len(sums) / (len(sums) - 1) * (residuals**2).sum()) / counts.sum())
 
 
 @cache

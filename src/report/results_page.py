@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from src.scaling.analysis import Row
+from src.scaling.curve import Curve
 from src.scaling.laws import PAPER
-from src.study.means import Mean, means
+from src.scaling.noise import difference
+from src.study.curves import curve_of
 from src.tracking.provenance import provenance
 from src.tracking.query import PointRecord
 
@@ -37,23 +39,31 @@ def results_page(study: str, points_of: Mapping[str, Sequence[PointRecord]], law
 
 
 def _section(name: str, points: Sequence[PointRecord], laws: Sequence[Row]) -> list[str]:
-    accuracy = means(points, "eval/accuracy")
+    accuracy = curve_of(name, points, "eval/accuracy")
     format_errors, reasoning, loss = (
-        {mean.n: mean.value for mean in means(points, f"eval/{metric}")}
-        for metric in ("format_error_rate", "reasoning_error_rate", "nll")
+        _means(name, points, f"eval/{metric}") for metric in ("format_error_rate", "reasoning_error_rate", "nll")
     )
     lines = ["", f"## {name}", "", f"{_chance(points)}{_contamination(points)}".strip(), ""]
     lines += [
         "| n | seeds | accuracy | format errors | reasoning errors | loss (nats a token) |",
         "|---|---|---|---|---|---|",
     ]
-    for mean in accuracy:
-        cells = [f"{mean.n:,}", str(mean.seeds), f"{100 * mean.value:.1f} ± {100 * mean.stderr:.1f} %"]
-        cells += [f"{100 * of[mean.n]:.1f} %" if mean.n in of else "–" for of in (format_errors, reasoning)]
-        lines.append(f"| {' | '.join(cells)} | {f'{loss[mean.n]:.3f}' if mean.n in loss else '–'} |")
+    for place, n in enumerate(accuracy.sizes):
+        stderr, _ = accuracy.noise.at(place)
+        cells = [f"{n:,.0f}", str(accuracy.seeds[place]), f"{100 * accuracy.means[place]:.1f} ± {100 * stderr:.1f} %"]
+        cells += [f"{100 * of[n]:.1f} %" if n in of else "–" for of in (format_errors, reasoning)]
+        lines.append(f"| {' | '.join(cells)} | {f'{loss[n]:.3f}' if n in loss else '–'} |")
     lines += ["", f"{_rise(accuracy)} {_format(format_errors)}", ""]
     fitted = [row for row in laws if row.curve == name and row.metric == "eval/accuracy"]
     return [*lines, *(_law(row) for row in fitted), *(_verdict(row) for row in fitted if row.law == PAPER.name)]
+
+
+def _means(name: str, points: Sequence[PointRecord], metric: str) -> dict[float, float]:
+    """The mean over seeds by n, of the points that have the metric."""
+    if not any(metric in point.metrics for point in points):
+        return {}
+    curve = curve_of(name, points, metric)
+    return dict(zip(curve.sizes, curve.means, strict=True))
 
 
 def _verdict(paper: Row) -> str:
@@ -90,27 +100,30 @@ def _contamination(points: Sequence[PointRecord]) -> str:
     )
 
 
-def _rise(accuracy: Sequence[Mean]) -> str:
+def _rise(accuracy: Curve) -> str:
     """Over which decade of n the accuracy rises most."""
+    n = accuracy.sizes
     rises = [
-        (many.value - few.value, float(np.hypot(few.stderr, many.stderr)), few.n, many.n)
-        for few in accuracy
-        for many in [next((mean for mean in accuracy if mean.n >= DECADE * few.n), None)]
-        if few.n > 0 and many is not None
+        (float(accuracy.means[many] - accuracy.means[few]), few, many)
+        for few in range(len(n))
+        for many in [int(np.searchsorted(n, DECADE * n[few]))]
+        if n[few] > 0 and many < len(n)
     ]
     if not rises:
         return "No decade of n was measured."
-    gain, stderr, few_n, many_n = max(rises)
+    gain, few, many = max(rises)
+    stderr, _ = difference(accuracy.noise, few, accuracy.noise, many)
     return (
-        f"Steepest decade: n = {few_n:,} to {many_n:,}, {100 * gain:+.1f} points (standard error {100 * stderr:.1f})."
+        f"Steepest decade: n = {n[few]:,.0f} to {n[many]:,.0f}, {100 * gain:+.1f} points "
+        f"(standard error {100 * stderr:.1f})."
     )
 
 
-def _format(rates: Mapping[int, float]) -> str:
+def _format(rates: Mapping[float, float]) -> str:
     few = [n for n in rates if all(rate < FEW_FORMAT_ERRORS for m, rate in rates.items() if m >= n)]
     if not rates:
         return ""
-    return f"Format errors are below 5 % from n = {min(few):,} on." if few else "Format errors stay above 5 %."
+    return f"Format errors are below 5 % from n = {min(few):,.0f} on." if few else "Format errors stay above 5 %."
 
 
 def _machine() -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from src.scaling.bootstrap import METHOD as INTERVALS
-from src.scaling.bootstrap import Bootstrap, bootstrap, no_interval
+from src.scaling.bootstrap import Bootstrap, bootstrap
 from src.scaling.curve import Curve
 from src.scaling.diagnose import refusal
 from src.scaling.fit import METHOD as FITTING
@@ -99,9 +99,8 @@ def _analyse_law(curve: Curve, law: Law, replicates: int, confidence: float, see
     fit = fit_law(curve, law)
     sample = bootstrap(curve, fit, replicates, confidence, seed)
     check = hold_out(curve, law, replicates, confidence, seed)
-    interval_note = sample.note if sample else no_interval(curve)
     check_note = None if check else "too few points to hold one out"
-    return LawAnalysis(law, fit, sample, check, (*fit.notes, *(n for n in (interval_note, check_note) if n)))
+    return LawAnalysis(law, fit, sample, check, (*fit.notes, *(n for n in (sample.note, check_note) if n)))
 
 
 def _rows(analysis: CurveAnalysis) -> list[Row]:

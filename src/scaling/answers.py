@@ -123,7 +123,5 @@ def noise_of_a_run(curve: Curve, draws: np.ndarray) -> float:
     cannot tell more than those that were made.
     """
     left = float((draws if curve.kind == "accuracy" else np.log(draws)).std())
-    if curve.standard_errors is None:
-        return left
-    known = float(curve.standard_errors[-1] * math.sqrt(curve.seeds[-1]))
+    known = math.sqrt(curve.noise.between[-1] + curve.noise.over_items[-1, -1])
     return max(left, known if curve.kind == "accuracy" else known / float(curve.means[-1]))

@@ -1,6 +1,7 @@
-"""Intervals by resampling: seeds, test items across the whole curve, or the standard errors given with its points."""
+"""Intervals by resampling: a law fitted again to curves that other training sets and test items would give."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 
@@ -9,23 +10,23 @@ from src.scaling.fit import Fit
 from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
-    "Percentile bootstrap. Test items are drawn with replacement once per replicate, the same for every size and seed, "
-    "since they are the same test. Seeds' deviations from their size's mean, for losses as a share of it, are pooled "
-    "over the sizes above 0 and drawn with replacement; each replicate scales them by √(ν/χ²), ν their degrees of "
-    "freedom, for what so few seeds leave unknown of the noise. A curve with neither draws normal noise with the "
-    "standard errors given for its points. Forecasts add the law's own residuals, widened for the fitted parameters, "
-    "as the noise of a new measurement."
+    "Percentile bootstrap. Each replicate adds noise to the means: of the seeds, independent over sizes, with the "
+    "variance between them (per size and pooled over the curve, as a share of a loss, on the logit scale of an "
+    "accuracy) and scaled by √(ν/χ²) for what few seeds leave unknown of it; of the test items, the same draw for "
+    "every size, seed and curve, since they are the same test; where no per-item scores are kept, the stated standard "
+    "errors in their place, size by size. With one seed, the scatter about the law beyond that noise stands for what "
+    "other training sets would change. Forecasts add the law's own residuals, widened for the fitted parameters, as "
+    "the noise of a new measurement."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Replicates of a fit: parameters, shape (replicates, parameters). `levels` says what was resampled."""
+    """Replicates of a fit: parameters, shape (replicates, parameters). `note` says what the intervals leave out."""
 
     fit: Fit
     parameters: np.ndarray
     confidence: float
-    levels: tuple[str, ...]
     noise: np.ndarray
     note: str
 
@@ -51,23 +52,16 @@ class Bootstrap:
         return np.sort(ends, axis=0) if ordered else ends
 
 
-def no_interval(curve: Curve) -> str | None:
-    """Why a curve can have no interval, or None where it can."""
-    if curve.standard_errors is None:
-        return "no interval: a single seed, no per-item scores and no standard errors"
-    return None
-
-
-def bootstrap(
-    curve: Curve, fit: Fit, replicates: int = 1000, confidence: float = 0.9, seed: int = 0
-) -> Bootstrap | None:
-    """Refit the law to resampled curves. None where there is nothing to resample; `no_interval` says why."""
+def bootstrap(curve: Curve, fit: Fit, replicates: int = 1000, confidence: float = 0.9, seed: int = 0) -> Bootstrap:
+    """Refit the law to resampled curves."""
     used = curve.between(fit.law.smallest_n)
-    if no_interval(used):
-        return None
-    rng = np.random.default_rng(seed)
-    values = resampled_means(used, replicates, rng)
+    rng = np.random.default_rng([seed, crc32(f"law of {curve.name}".encode())])  # curves are independent
+    freedom = len(fit.sizes) - len(fit.parameters)
+    values = resampled_means(used, replicates, seed)
     targets = fit.quantity.residual_scale(fit.quantity.from_metric(values))
+    if not used.noise.knows_seeds:
+        spread = np.sqrt(fit.scatter * freedom / rng.chisquare(freedom, size=(replicates, 1)))
+        targets = targets + spread * rng.standard_normal(targets.shape)
     parameters, objective = solve_many(
         fit.law, fit.quantity, fit.sizes, targets, fit.weights, np.tile(fit.parameters, (replicates, 1))
     )
@@ -77,56 +71,12 @@ def bootstrap(
         fit.law, fit.quantity, fit.sizes, targets, fit.weights, np.tile(middle, (replicates, 1))
     )
     parameters = np.where((other_objective < objective)[:, None], other, parameters)
-    freedom = max(1, len(fit.sizes) - len(fit.parameters))
     widened = fit.residuals * np.sqrt(len(fit.sizes) / freedom)
     noise = rng.choice(np.concatenate([widened, -widened]), size=replicates)
-    levels, note = _levels(used)
-    return Bootstrap(fit, parameters, confidence, levels, noise, note)
+    return Bootstrap(fit, parameters, confidence, noise, used.noise.note)
 
 
-def resampled_means(curve: Curve, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Seed means of resampled curves, shape (replicates, sizes)."""
-    means = np.tile(curve.means, (replicates, 1))
-    if _has_seeds(curve):
-        means += _seed_noise(curve, replicates, rng)
-    if curve.has_items:
-        means += _item_noise(curve, replicates, rng)
-    elif not _has_seeds(curve) and curve.standard_errors is not None:
-        means += curve.standard_errors * rng.standard_normal(means.shape)
+def resampled_means(curve: Curve, replicates: int, seed: int) -> np.ndarray:
+    """Seed means of resampled curves, shape (replicates, sizes), within what the metric can be."""
+    means = curve.means + curve.noise.draws(replicates, seed, curve.name)
     return np.clip(means, 0, 1) if curve.kind == "accuracy" else np.maximum(means, 1e-3 * curve.means.min())
-
-
-def _has_seeds(curve: Curve) -> bool:
-    return bool((curve.seeds > 1)[curve.sizes > 0].any())
-
-
-def _levels(curve: Curve) -> tuple[tuple[str, ...], str]:
-    """What is resampled, and what the interval leaves out or rests on."""
-    seeds, items = _has_seeds(curve), curve.has_items
-    if not seeds and not items:
-        return ("stderr",), "a single seed: the interval holds the noise of the standard errors given, drawn as normal"
-    levels = (("seeds",) if seeds else ()) + (("items",) if items else ())
-    missing = {"seeds": "a single seed: the interval leaves out the noise between seeds", "items": "no per-item scores"}
-    return levels, "; ".join(text for level, text in missing.items() if level not in levels)
-
-
-def _seed_noise(curve: Curve, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of the seed means, shape (replicates, sizes): relative to the mean for losses, none of the base model."""
-    scale = np.where(curve.sizes > 0, curve.means if curve.kind == "loss" else 1.0, 0.0)
-    several = [k for k in range(len(scale)) if curve.seeds[k] > 1 and scale[k] > 0]
-    # A size's deviations are too small by (S − 1)/S in variance, as they are from the mean of the same S.
-    pool = np.concatenate(
-        [(curve.values[k] - curve.means[k]) / scale[k] * np.sqrt(1 + 1 / (curve.seeds[k] - 1)) for k in several]
-    )
-    freedom = int(curve.seeds[several].sum()) - len(several)
-    spread = np.sqrt(freedom / rng.chisquare(freedom, size=replicates))
-    drawn = [rng.choice(pool, size=(replicates, count)).mean(1) for count in curve.seeds]
-    return spread[:, None] * np.stack(drawn, axis=1) * scale
-
-
-def _item_noise(curve: Curve, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise by the choice of test items, shape (replicates, sizes), shared by all sizes."""
-    scores = np.stack([np.mean([p.items for p in curve.at(n)], axis=0) for n in curve.sizes])  # type: ignore[arg-type]
-    items = scores.shape[1]
-    shares = rng.multinomial(items, np.full(items, 1 / items), size=replicates) / items
-    return shares @ (scores - scores.mean(axis=1, keepdims=True)).T

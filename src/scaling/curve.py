@@ -4,20 +4,20 @@ import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from src.errors import FathomError
-
-Kind = Literal["accuracy", "loss"]
+from src.scaling.noise import Kind, Noise, estimate
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """One point's value. `items` holds the metric per test item, shape (items,), in the same order in every point.
+    """One point's value.
 
-    `stderr` is the value's standard error where it is known from elsewhere.
+    `items` holds a value for each test item, shape (items,), whose mean is the point's, in the same order in every
+    point. `stderr` is the standard error by the choice of test items where these are not kept, or what is known of the
+    value's noise from elsewhere.
     """
 
     n: int
@@ -75,24 +75,18 @@ class Curve:
         return np.array([len(v) for v in self.values])
 
     @cached_property
-    def standard_errors(self) -> np.ndarray | None:
-        """Standard error of each mean, shape (sizes,), or None where nothing tells the noise.
+    def noise(self) -> Noise:
+        """The noise of the means."""
+        points = [self.at(n) for n in self.sizes]
+        items = [np.stack([p.items for p in of]) for of in points] if self.has_items else None  # type: ignore[misc]
+        told = all(p.stderr is not None for of in points for p in of)
+        stderrs = [np.array([p.stderr for p in of], dtype=float) for of in points] if told else None
+        return estimate(self.kind, self.chance, self.sizes, self.values, items, stderrs)
 
-        With several seeds, the between-seed variance pooled over the sizes above 0 (one or two seeds alone would give
-        a wild one) divided by the seeds at each size; of losses, the variance relative to the mean is pooled, since
-        they fall over orders of magnitude. The base (n = 0) is not trained: no seed moves it, only the choice of test
-        items. With one seed throughout, the spread over test items, or the `stderr` given with each point, tells all.
-        """
-        trained = self.sizes > 0
-        over_items = np.array([np.mean([_item_error(p) for p in self.at(n)]) for n in self.sizes])
-        freedom = int((self.seeds - 1)[trained].sum())
-        if not freedom:
-            told = all(p.items is not None or p.stderr is not None for p in self.measurements)
-            return over_items if told else None
-        scale = self.means if self.kind == "loss" else np.ones(len(self.sizes))
-        spread = [float((((v - v.mean()) / s) ** 2).sum()) for v, s in zip(self.values, scale, strict=True)]
-        pooled = float(np.array(spread)[trained].sum()) / freedom
-        return np.where(trained, scale * np.sqrt(pooled / self.seeds), over_items)
+    @cached_property
+    def standard_errors(self) -> np.ndarray | None:
+        """Standard error of each mean, shape (sizes,), or None where nothing tells the noise."""
+        return self.noise.standard_errors
 
     @cached_property
     def has_items(self) -> bool:
@@ -117,11 +111,3 @@ def _check(point: Measurement, kind: Kind, where: str) -> None:
         raise FathomError(f"{where}: accuracy {point.value:g} is outside [0, 1]; if it is in percent, divide it by 100")
     if kind == "loss" and point.value <= 0:
         raise FathomError(f"{where}: loss {point.value:g} is not above 0; a law of losses needs positive ones")
-
-
-def _item_error(point: Measurement) -> float:
-    if point.stderr is not None:
-        return point.stderr
-    if point.items is None or len(point.items) < 2:
-        return 0.0
-    return float(point.items.std(ddof=1) / math.sqrt(len(point.items)))

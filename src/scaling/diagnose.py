@@ -48,14 +48,10 @@ def _trend(curve: Curve) -> tuple[float, float, float]:
     x = np.log(curve.sizes)
     weights = curve.seeds.astype(float)
     x = x - np.average(x, weights=weights)
-    lever = float((weights * x**2).sum())
-    slope = float((weights * x * curve.means).sum()) / lever
-    known = curve.standard_errors
-    if known is not None and (known > 0).any():
-        error = float(np.sqrt(((weights * x * known) ** 2).sum())) / lever
-        freedom = int((curve.seeds - 1).sum())
-        items = curve.measurements[0].items
-        return slope, error, freedom or (np.inf if items is None else len(items) - 1)
+    lever = weights * x / float(weights @ x**2)
+    slope = float(lever @ curve.means)
+    if curve.noise.known:
+        return slope, *curve.noise.contrast(lever)
     left = curve.means - np.average(curve.means, weights=weights) - slope * x
     freedom = len(x) - 2
-    return slope, float(np.sqrt((weights * left**2).sum() / freedom / lever)), freedom
+    return slope, float(np.sqrt(weights @ left**2 / freedom / (weights @ x**2))), freedom

@@ -11,10 +11,13 @@ from src.scaling.laws import Law, Quantity
 from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
-    "Weighted least squares over the seed means, each size weighted by its number of seeds; residuals are taken in "
-    "percent, share or error for accuracies and in ln(loss) for losses; every start of a grid is "
-    "followed by a bounded Levenberg–Marquardt search and the best is polished by scipy's trust-region reflective."
+    "Weighted least squares over the seed means; residuals are taken in percent, share or error for accuracies and in "
+    "ln(loss) for losses. A size's weight is 1/(its noise + s²), s² the variance of the scatter about the law beyond "
+    "the noise (by moments), so that a law that fits follows the best known sizes and one that does not, or "
+    "of which no noise is known, weighs all alike. Every start of a grid is followed by a bounded Levenberg–Marquardt "
+    "search and the best is polished by scipy's trust-region reflective."
 )
+WEIGHINGS = 4  # rounds of fit and s²: the weights move by less than a percent after three
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +25,16 @@ class Fit:
     """A law with the parameters that fit a curve.
 
     `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
-    weighted, on the same scale. `unpinned` names the parameters that move along a direction in which the fit does not
-    change. `notes` are sentences: sizes left out, a parameter on its bound, what is unpinned, a search that did not
-    converge.
+    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
+    names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
+    out, a parameter on its bound, what is unpinned, a search that did not converge.
     """
 
     law: Law
     quantity: Quantity
     sizes: np.ndarray
     weights: np.ndarray
+    scatter: float
     parameters: np.ndarray
     objective: float
     r_squared: float
@@ -67,18 +71,27 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     quantity = law.quantities[curve.kind]
     if curve.kind == "accuracy":
         quantity = quantity.of_accuracy(curve.chance)
-    used = curve.sizes >= law.smallest_n
-    n, weights = curve.sizes[used], curve.seeds[used] / curve.seeds[used].mean() if used.any() else curve.seeds[used]
-    if len(n) < points_needed(law):
+    used = curve.between(law.smallest_n) if (curve.sizes >= law.smallest_n).any() else None
+    n = np.zeros(0) if used is None else used.sizes
+    if used is None or len(n) < points_needed(law):
         raise FathomError(
             f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
             f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
         )
-    values = quantity.from_metric(curve.means[used])
+    values = quantity.from_metric(used.means)
     targets = quantity.residual_scale(values)
-    starts = law.starts(float(values.max()) or 1.0)
-    found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(starts), 1)), weights, starts)
-    best = int(np.argmin(objectives))
+    noise = _noise_of_targets(used, quantity)
+    weights, scatter = np.ones(len(n)), 0.0
+    grid = law.starts(float(values.max()) or 1.0)
+    found = grid
+    for round_ in range(WEIGHINGS if noise.any() else 1):
+        if round_:
+            weights = 1 / (np.diag(noise) + scatter)
+            weights /= weights.mean()
+        found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(grid), 1)), weights, found)
+        best = int(np.argmin(objectives))
+        left = quantity.residual_scale(law.predict(n, found[best])) - targets
+        scatter = _beyond_noise(law, quantity, n, found[best], left, np.sqrt(weights), noise)
 
     def residuals(parameters: np.ndarray) -> np.ndarray:
         return np.sqrt(weights) * (quantity.residual_scale(law.predict(n, parameters)) - targets)
@@ -94,7 +107,7 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     objective = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
     agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
-    left_out = [f"{size:g}" for size in curve.sizes[~used]]
+    left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
     on_bounds = _on_bounds(law, parameters)
     unpinned = _unpinned(law, np.asarray(polished.jac))
     notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
@@ -107,17 +120,56 @@ def fit_law(curve: Curve, law: Law) -> Fit:
         quantity=quantity,
         sizes=n,
         weights=weights,
+        scatter=scatter,
         parameters=parameters,
         objective=objective,
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
         residuals=deviations,
         rmse=float(np.sqrt((deviations**2).mean())),
         converged=bool(polished.success),
-        starts=len(starts),
+        starts=len(grid),
         starts_agreeing=agreeing,
         unpinned=unpinned,
         notes=tuple(notes),
     )
+
+
+def _noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
+    """Covariance of the seed means on the residual scale, shape (sizes, sizes); zeros where no noise is known."""
+    if not curve.noise.known:
+        return np.zeros((len(curve.sizes), len(curve.sizes)))
+    step = 1e-6 * np.maximum(curve.means, 1e-3)
+    up, down = (quantity.residual_scale(quantity.from_metric(curve.means + of)) for of in (step, -step))
+    slope = (up - down) / (2 * step)
+    covariance = curve.noise.covariance * np.outer(slope, slope)
+    # Seeds that agree to the last digit are not known without error.
+    return covariance + 1e-3 * np.trace(covariance) / len(slope) * np.eye(len(slope))
+
+
+def _beyond_noise(
+    law: Law,
+    quantity: Quantity,
+    n: np.ndarray,
+    parameters: np.ndarray,
+    left: np.ndarray,
+    root: np.ndarray,
+    noise: np.ndarray,
+) -> float:
+    """s²: what the weighted residuals sum to beyond what the noise leaves of them, by moments, at least 0.
+
+    The residuals of a fit are H·noise, H the projection off the law's tangent, so that Σ w·residual² is expected to be
+    tr(H √W (C + s²) √W). Noise that all sizes share, as that of the test items, hardly leaves any.
+    """
+    columns = []
+    for k, value in enumerate(parameters):
+        step = np.zeros(len(parameters))
+        step[k] = 1e-6 * max(abs(value), 1e-6)
+        up, down = (quantity.residual_scale(law.predict(n, parameters + of)) for of in (step, -step))
+        columns.append(root * (up - down) / (2 * step[k]))
+    tangent = np.nan_to_num(np.stack(columns, axis=1))
+    off = np.eye(len(n)) - tangent @ np.linalg.pinv(tangent)
+    expected = np.trace(off @ (root[:, None] * noise * root))
+    return max(0.0, float(((root * left) ** 2).sum() - expected) / float(np.trace(off @ np.diag(root**2))))
 
 
 def _on_bounds(law: Law, parameters: np.ndarray) -> list[str]:

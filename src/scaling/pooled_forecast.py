@@ -8,6 +8,7 @@ import numpy as np
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
+from src.scaling.noise import difference
 from src.scaling.pooled import Observations
 from src.scaling.shape_mixture import Mixture, mix, widening
 from src.scaling.shapes import ACCURACY_SHAPES, LOSS_SHAPES, Shape
@@ -128,10 +129,10 @@ def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
 
 def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
     """By more than two standard errors where these are known."""
-    within = _within(curve, fit_up_to)
-    first, last = curve.means[within][[0, -1]]
-    known = curve.standard_errors
-    noise = 0.0 if known is None else 2 * float(np.hypot(*known[within][[0, -1]]))
+    used = curve.between(1, fit_up_to)
+    first, last = used.means[[0, -1]]
+    stderr, _ = difference(used.noise, 0, used.noise, len(used.sizes) - 1)
+    noise = 2 * stderr
     return bool(first - last > noise if curve.kind == "accuracy" else last - first > noise)
 
 

@@ -17,8 +17,9 @@ from scipy.special import expit, logsumexp, softmax
 from scipy.stats import multivariate_t, spearmanr
 
 from src.errors import FathomError
-from src.scaling.accuracies import accuracy_points, item_variance
+from src.scaling.accuracies import accuracy_points
 from src.scaling.curve import Curve
+from src.scaling.noise import item_variance
 from src.scaling.pooled_forecast import DRAWS, CurveForecast, Forecast, draws, nothing
 
 POINTS_NEEDED = 4

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 
-from src.study.curves import ALONG, GENERATION, NAME
-from src.study.means import Mean, means, z_of
+from src.scaling.curve import Curve
+from src.scaling.noise import difference, interval
+from src.study.curves import ALONG, GENERATION, NAME, curve_of
 from src.tracking.query import PointRecord
 
 STDERR = "_stderr"
@@ -40,7 +42,7 @@ class CurvePair:
 
 @dataclass(frozen=True)
 class Difference:
-    """`b` less `a` of a metric at an n that both curves have. The two are taken to be independent."""
+    """`b` less `a` of a metric at an n that both curves have; paired where both were measured on the same items."""
 
     factor: str
     value_a: str
@@ -57,12 +59,15 @@ class Difference:
 
 def measured_means(points_of: Mapping[str, Sequence[PointRecord]], confidence: float) -> list[MeasuredMean]:
     """A row for each curve, n and metric under `eval/` that was logged with a standard error."""
-    return [
-        MeasuredMean(name, metric, mean.n, mean.seeds, mean.value, mean.stderr, *mean.interval(confidence))
-        for name, points in points_of.items()
-        for metric in _metrics(points)
-        for mean in means(points, metric)
-    ]
+    rows = []
+    for name, points in points_of.items():
+        for metric in _metrics(points):
+            curve = curve_of(name, points, metric)
+            for place, (n, mean, seeds) in enumerate(zip(curve.sizes, curve.means, curve.seeds, strict=True)):
+                stderr, freedom = curve.noise.at(place)
+                ends = interval(mean, stderr, freedom, confidence, curve.kind)
+                rows.append(MeasuredMean(name, metric, int(n), int(seeds), float(mean), stderr, *ends))
+    return rows
 
 
 def pairs(points_of: Mapping[str, Sequence[PointRecord]]) -> list[CurvePair]:
@@ -85,25 +90,24 @@ def differences(
     points_of: Mapping[str, Sequence[PointRecord]], of: Sequence[CurvePair], confidence: float
 ) -> list[Difference]:
     """A row for each pair, metric and n that both curves have."""
-    known: dict[tuple[str, str], dict[int, Mean]] = {}
     metrics_of = {name: _metrics(points) for name, points in points_of.items()}
 
-    def by_n(name: str, metric: str) -> dict[int, Mean]:
-        if (name, metric) not in known:
-            known[name, metric] = {mean.n: mean for mean in means(points_of[name], metric)}
-        return known[name, metric]
+    @cache
+    def curve(name: str, metric: str) -> Curve:
+        return curve_of(name, points_of[name], metric)
 
     rows = []
     for pair in of:
         for metric in metrics_of[pair.curve_a]:
             if metric not in metrics_of[pair.curve_b]:
                 continue
-            a, b = by_n(pair.curve_a, metric), by_n(pair.curve_b, metric)
-            for n in sorted(a.keys() & b.keys()):
-                difference, stderr = b[n].value - a[n].value, float(np.hypot(a[n].stderr, b[n].stderr))
-                half = z_of(confidence) * stderr
-                ends = (difference - half, difference + half)
-                rows.append(Difference(**vars(pair), metric=metric, n=n, difference=difference, stderr=stderr,
+            a, b = curve(pair.curve_a, metric), curve(pair.curve_b, metric)
+            for n in np.intersect1d(a.sizes, b.sizes):
+                at_a, at_b = np.searchsorted(a.sizes, n), np.searchsorted(b.sizes, n)
+                apart = float(b.means[at_b] - a.means[at_a])
+                stderr, freedom = difference(a.noise, int(at_a), b.noise, int(at_b))
+                ends = interval(apart, stderr, freedom, confidence, "difference")
+                rows.append(Difference(**vars(pair), metric=metric, n=int(n), difference=apart, stderr=stderr,
                                        low=ends[0], high=ends[1]))  # fmt: skip
     return rows
 

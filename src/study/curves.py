@@ -4,9 +4,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from src.errors import FathomError
-from src.scaling.curve import Curve, Kind, Measurement
-from src.study.means import item_stderr
+from src.scaling.curve import Curve, Measurement
+from src.scaling.noise import Kind, item_variance
 from src.tracking.query import PointRecord
 
 # What differs along a curve, and what names it.
@@ -14,6 +16,8 @@ ALONG = {"n_examples", "seed", "recipe.batch_examples"}
 NAME = ("model", "benchmark", "method", "recipe")
 # Another code, base or data makes another generation of the same curve, never a part of it.
 GENERATION = ("digest.code", "digest.base", "digest.data")
+LOSSES = ("nll", "loss")
+SHARES = ("accuracy", "_error_rate")
 UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
 LONGEST_NAME = 250
 
@@ -59,20 +63,44 @@ def measured(metric: str, points_of: Mapping[str, Sequence[PointRecord]]) -> lis
             continue
         if without:
             raise FathomError(f"metrics: {metric} was not measured in run {without[0].run_id} of curve {name}")
-        curves.append(_curve(name, records, metric))
+        curves.append(curve_of(name, records, metric))
     if not curves:
         there_are = {name for records in points_of.values() for r in records for name in r.metrics if "eval/" in name}
         raise FathomError(f"metrics: {metric} was not measured in this study; it has {', '.join(sorted(there_are))}")
     return curves
 
 
-def _curve(name: str, records: Sequence[PointRecord], metric: str) -> Curve:
-    kind: Kind = "loss" if metric.split("/")[-1] in ("nll", "loss") else "accuracy"
+def curve_of(name: str, records: Sequence[PointRecord], metric: str) -> Curve:
+    """One metric of the points that have it, with its values by test item where all of these points kept them."""
+    having = [record for record in records if metric in record.metrics]
+    kept = all(metric in record.items for record in having)
     measurements = tuple(
-        Measurement(r.n_examples, r.seed, r.metrics[metric], stderr=item_stderr(r, metric)) for r in records
+        Measurement(
+            r.n_examples,
+            r.seed,
+            r.metrics[metric],
+            r.items[metric] if kept else None,
+            None if kept else _stderr(r, metric),
+        )
+        for r in having
     )
     chance = records[0].metrics.get("eval/chance", 0.0) if metric == "eval/accuracy" else 0.0
-    return Curve(name, metric, kind, measurements, chance)
+    return Curve(name, metric, _kind(metric, having), measurements, chance)
+
+
+def _kind(metric: str, records: Sequence[PointRecord]) -> Kind:
+    """Shares are accuracies; a loss, and a harness' metric that is no share, has noise in proportion to itself."""
+    shares = all(0 <= record.metrics[metric] <= 1 for record in records)
+    return "loss" if metric.split("/")[-1] in LOSSES or not shares else "accuracy"
+
+
+def _stderr(record: PointRecord, metric: str) -> float | None:
+    """The standard error over test items: as logged, or binomial for a share of the items; None where not known."""
+    logged = record.metrics.get(f"{metric}_stderr")
+    items = record.metrics.get(f"{metric.rpartition('/')[0]}/n_items")
+    if logged is not None or items is None or not metric.endswith(SHARES):
+        return logged
+    return float(np.sqrt(item_variance(np.array(record.metrics[metric]), items)))
 
 
 def metric_name(text: str) -> str:

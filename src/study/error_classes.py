@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from src.study.means import means
+from src.study.curves import curve_of
 from src.tracking.query import PointRecord
 
 ErrorClass = Literal["format", "reasoning"]
@@ -62,13 +62,15 @@ def error_rates(points_of: Mapping[str, Sequence[PointRecord]]) -> list[ErrorRat
     """A row for each curve and n."""
     rows = []
     for name, points in points_of.items():
-        form, reasoning = (means(points, f"eval/{error}_error_rate") for error in CLASSES)
-        for f, r in zip(form, reasoning, strict=True):
-            same = [point.metrics for point in points if point.n_examples == f.n]
+        form, reasoning = (curve_of(name, points, f"eval/{error}_error_rate") for error in CLASSES)
+        for place, (n, seeds) in enumerate(zip(form.sizes, form.seeds, strict=True)):
+            same = [point.metrics for point in points if point.n_examples == n]
             details = sorted({metric for metrics in same for metric in metrics if metric.startswith(DETAIL)})
             # A class that a point does not log did not occur in it.
             shares = {d.removeprefix(DETAIL): float(np.mean([m.get(d, 0.0) for m in same])) for d in details}
-            rows.append(ErrorRates(name, f.n, f.seeds, f.value, f.stderr, r.value, r.stderr, shares))
+            (of_form, _), (of_reasoning, _) = form.noise.at(place), reasoning.noise.at(place)
+            rates = float(form.means[place]), of_form, float(reasoning.means[place]), of_reasoning
+            rows.append(ErrorRates(name, int(n), int(seeds), *rates, shares))
     return rows
 
 

@@ -74,9 +74,9 @@ def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRec
 
 
 def exponent_differences(
-    rows: Sequence[Exponent], pairs: Sequence[CurvePair], confidence: float, seed: int
+    rows: Sequence[Exponent], pairs: Sequence[CurvePair], confidence: float
 ) -> list[ExponentDifference]:
-    """A row for each pair, metric and law that both curves have; their replicates are paired at random."""
+    """A row for each pair, metric and law that both curves have, from their replicates: these share their items."""
     of: dict[str, dict[tuple[str, str], Exponent]] = {}
     for row in rows:
         of.setdefault(row.curve, {})[row.metric, row.law] = row
@@ -85,7 +85,7 @@ def exponent_differences(
         a, b = of.get(pair.curve_a, {}), of.get(pair.curve_b, {})
         for metric, law in sorted(a.keys() & b.keys()):
             left, right = a[metric, law], b[metric, law]
-            low, high = _interval(_difference(left, right, seed), confidence)
+            low, high = _interval(_difference(left, right), confidence)
             moved = None if low is None or high is None else not low <= 0 <= high
             difference = right.exponent - left.exponent
             found.append(ExponentDifference(**vars(pair), metric=metric, law=law, difference=difference,
@@ -101,11 +101,9 @@ def model_size(point: PointRecord) -> float | None:
     return float(found[1]) * 1e9 if found else None
 
 
-def _difference(a: Exponent, b: Exponent, seed: int) -> np.ndarray | None:
-    if a.replicates is None or b.replicates is None:
-        return None
-    # Curves are resampled by the same random numbers, which must not be taken for something they share.
-    return b.replicates - np.random.default_rng(seed).permutation(a.replicates)
+def _difference(a: Exponent, b: Exponent) -> np.ndarray | None:
+    # A replicate draws the same test items for all curves, and training sets for each of its own.
+    return None if a.replicates is None or b.replicates is None else b.replicates - a.replicates
 
 
 def _interval(replicates: np.ndarray | None, confidence: float) -> tuple[float | None, float | None]:

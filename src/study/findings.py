@@ -112,7 +112,7 @@ def find(
         pairs=compared,
         differences=differences(points_of, compared, confidence),
         exponents=found,
-        exponent_differences=exponent_differences(found, compared, confidence, seed),
+        exponent_differences=exponent_differences(found, compared, confidence),
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from src.study.means import Mean, means
+from src.scaling.curve import Curve
+from src.scaling.noise import difference
+from src.study.curves import curve_of
 from src.tracking.query import PointRecord
 
 ALSO, ACCURACY = "also/", "/accuracy"
@@ -15,8 +15,7 @@ ALSO, ACCURACY = "also/", "/accuracy"
 class Transfer:
     """Mean accuracy on `evaluated_on` after n examples of `trained_on`, less the base's; `stderr` is that of the gain.
 
-    The base and the finetuned model answer the same items. Their noise is added up as if they did not, so that the
-    standard error is rather too large than too small.
+    The base and the finetuned model answer the same items: what these share takes nothing from the gain.
     """
 
     curve: str
@@ -48,22 +47,23 @@ def transfers(points_of: Mapping[str, Sequence[PointRecord]]) -> list[Transfer]:
             continue
         metric_of = {other: f"{ALSO}{other}{ACCURACY}" for other in sorted(others)} | {own: "eval/accuracy"}
         for evaluated_on, metric in sorted(metric_of.items()):
-            measured = means(points, metric)
-            if measured and measured[0].n == 0:
+            curve = curve_of(name, points, metric)
+            if curve.sizes[0] == 0:
                 trained_on = points[0].params.get("train_on", own)
-                rows += [_transfer(name, trained_on, evaluated_on, measured[0], mean) for mean in measured[1:]]
+                rows += [_transfer(curve, trained_on, evaluated_on, place) for place in range(1, len(curve.sizes))]
     return rows
 
 
-def _transfer(curve: str, trained_on: str, evaluated_on: str, base: Mean, mean: Mean) -> Transfer:
+def _transfer(curve: Curve, trained_on: str, evaluated_on: str, place: int) -> Transfer:
+    stderr, _ = difference(curve.noise, 0, curve.noise, place)
     return Transfer(
-        curve=curve,
+        curve=curve.name,
         trained_on=trained_on,
         evaluated_on=evaluated_on,
-        n=mean.n,
-        seeds=mean.seeds,
-        base=base.value,
-        accuracy=mean.value,
-        gain=mean.value - base.value,
-        stderr=float(np.hypot(base.stderr, mean.stderr)),
+        n=int(curve.sizes[place]),
+        seeds=int(curve.seeds[place]),
+        base=float(curve.means[0]),
+        accuracy=float(curve.means[place]),
+        gain=float(curve.means[place] - curve.means[0]),
+        stderr=stderr,
     )

@@ -30,7 +30,7 @@ console = Console()
 def fit_laws(config: AnalyzeConfig) -> None:
     """Fit, print, draw and log the laws of a study. The same points and settings are logged only once."""
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    records = points(store, config.study)
+    records = points(store, config.study, with_items=True)
     if not records:
         raise FathomError(f"study {config.study} has no complete point yet; run src/train.py with study={config.study}")
     points_of, left_out = curves_of(records)

@@ -63,5 +63,6 @@ def evaluate(config: EvalConfig) -> None:
         model, tokenizer = load_export(base.load, weights) if weights else base.load()
         result = measure(model, tokenizer, benchmark, test, config, device)
         run.log_table("predictions", result.rows)
+        run.log_items(result.items)
         run.complete(result.metrics)
     log.info("%s: %s, run %s", name, result, run.id)

@@ -78,6 +78,7 @@ def run_point(point: Point, job: SweepJob) -> str:
             model, tokenizer = start.load()
         result = measure(model, tokenizer, config.benchmark, point.test, config, device, shots)
         run.log_table("predictions", result.rows)
+        items = dict(result.items)
         facts = result.metrics | contamination(drawn.examples, point.test)
         facts |= {"n_examples": config.n_examples, "model/parameters": sum(p.numel() for p in model.parameters())}
         if in_context:
@@ -86,6 +87,8 @@ def run_point(point: Point, job: SweepJob) -> str:
             other = measure(model, tokenizer, benchmark, test, config, device, shots)
             run.log_table(f"predictions_{name}", other.rows)
             facts |= {f"also/{name}/{metric.removeprefix('eval/')}": x for metric, x in other.metrics.items()}
+            items |= {f"also/{name}/{metric.removeprefix('eval/')}": of for metric, of in other.items.items()}
+        run.log_items(items)
 
         if (work / "export").exists() and config.tracking.save_model:
             run.log_artifacts(work / "export", "model")

@@ -78,7 +78,7 @@ def select_from_file(config: SelectFromFileConfig) -> None:
 def select_from_study(config: SelectFromStudyConfig) -> None:
     """Rank the curves of each benchmark of a study, print them and write them to `out`."""
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    records = points(store, config.study)
+    records = points(store, config.study, with_items=True)
     if not records:
         raise FathomError(f"study {config.study} has no complete point yet; run src/train.py with study={config.study}")
     points_of, _ = curves_of(records)

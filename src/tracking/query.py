@@ -5,25 +5,34 @@ import math
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import safetensors.numpy
 from mlflow.exceptions import MlflowException
 
 from src.errors import FathomError
 from src.tracking import tags as tag
-from src.tracking.store import Store
+from src.tracking.relocation import local_path
+from src.tracking.store import ITEMS, Store
 
 PREDICTIONS = "predictions"
 PAGE = 1000
+DOWNLOADS = 16  # at once
 
 
 @dataclass(frozen=True)
 class PointRecord:
-    """A complete finetuning run. `params` holds all its params as text, `metrics` the last value of each metric."""
+    """A complete finetuning run. `params` holds all its params as text, `metrics` the last value of each metric.
+
+    `items` has, where they were asked for and kept, those metrics that are means over test items by item: shape
+    (items,). `artifacts` is the URI of its artifacts.
+    """
 
     run_id: str
     key: str
@@ -36,6 +45,8 @@ class PointRecord:
     ended: int  # ms since 1970
     params: dict[str, str]
     metrics: dict[str, float]
+    artifacts: str = ""
+    items: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,11 +54,12 @@ class _Row:
     run_id: str
     key: str
     ended: int
+    artifacts: str
     params: dict[str, str]
     metrics: dict[str, float]
 
 
-def points(store: Store, study: str) -> list[PointRecord]:
+def points(store: Store, study: str, with_items: bool = False) -> list[PointRecord]:
     """The complete points of a study, by model, benchmark, method, recipe, n_examples and seed.
 
     Failed, interrupted and half-written runs are left out. Raises FathomError for a study that does not exist, for two
@@ -64,6 +76,8 @@ def points(store: Store, study: str) -> list[PointRecord]:
             )
         first[row.key] = row.run_id
     records = [_point(row) for row in rows]
+    if with_items:
+        records = _with_items(store, records)
     return sorted(records, key=lambda p: (p.model, p.benchmark, p.method, p.recipe, p.n_examples, p.seed, p.key))
 
 
@@ -96,6 +110,25 @@ def predictions(store: Store, run_id: str, table: str = PREDICTIONS) -> list[dic
     return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
+def _with_items(store: Store, records: Sequence[PointRecord]) -> list[PointRecord]:
+    """The records with their per-item values; a run that kept none, as one of an older version, has none."""
+    with ThreadPoolExecutor(DOWNLOADS) as pool:  # for stores behind a server; files are read faster than told to
+        items = pool.map(lambda record: _items(store, record), records)
+        return [replace(record, items=of) for record, of in zip(records, items, strict=True)]
+
+
+def _items(store: Store, record: PointRecord) -> Mapping[str, np.ndarray]:
+    if record.artifacts.startswith("file:"):
+        file = local_path(record.artifacts) / ITEMS
+        return safetensors.numpy.load(file.read_bytes()) if file.exists() else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            got = store.client.download_artifacts(record.run_id, ITEMS, scratch)
+        except (MlflowException, OSError):
+            return {}
+        return safetensors.numpy.load(Path(got).read_bytes())
+
+
 def _point(row: _Row) -> PointRecord:
     try:
         return PointRecord(
@@ -110,6 +143,7 @@ def _point(row: _Row) -> PointRecord:
             ended=row.ended,
             params=row.params,
             metrics=row.metrics,
+            artifacts=row.artifacts,
         )
     except KeyError as missing:
         raise FathomError(
@@ -152,14 +186,22 @@ def _rows_from_api(store: Store, experiment: str) -> Iterator[_Row]:
         page = store.client.search_runs([experiment], filter_string=wanted, max_results=PAGE, page_token=token)
         for run in page:
             metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
-            yield _Row(run.info.run_id, run.data.tags[tag.KEY], run.info.end_time or 0, dict(run.data.params), metrics)
+            yield _Row(
+                run.info.run_id,
+                run.data.tags[tag.KEY],
+                run.info.end_time or 0,
+                run.info.artifact_uri,
+                dict(run.data.params),
+                metrics,
+            )
         token = page.token
         if not token:
             return
 
 
 _POINTS = """
-    SELECT runs.run_uuid AS id, key.value AS key, runs.end_time AS ended FROM runs
+    SELECT runs.run_uuid AS id, key.value AS key, runs.end_time AS ended, runs.artifact_uri AS artifacts
+    FROM runs
     JOIN tags AS key ON key.run_uuid = runs.run_uuid AND key.key = :key
     JOIN tags AS kind ON kind.run_uuid = runs.run_uuid AND kind.key = :kind AND kind.value = 'finetune'
     JOIN tags AS complete ON complete.run_uuid = runs.run_uuid AND complete.key = :complete AND complete.value = 'true'
@@ -172,7 +214,10 @@ def _rows_from_database(database: Path, experiment: str) -> list[_Row]:
     names = {"key": tag.KEY, "kind": tag.KIND, "complete": tag.COMPLETE, "experiment": int(experiment)}
     with closing(sqlite3.connect(database, timeout=20)) as connection:
         connection.execute("BEGIN")  # one snapshot for the three reads
-        rows = {id_: _Row(id_, key, ended or 0, {}, {}) for id_, key, ended in connection.execute(_POINTS, names)}
+        rows = {
+            id_: _Row(id_, key, ended or 0, artifacts, {}, {})
+            for id_, key, ended, artifacts in connection.execute(_POINTS, names)
+        }
         of_points = f"FROM {{}} JOIN ({_POINTS}) AS point ON point.id = run_uuid"
         for run_id, name, text in connection.execute(
             f"SELECT id, params.key, value {of_points.format('params')}", names

@@ -19,7 +19,7 @@ def follow_move(database: Path, artifacts: Path) -> None:
         stale = [
             location
             for (location,) in connection.execute("SELECT DISTINCT artifact_location FROM experiments")
-            if location.startswith("file:///") and location.endswith("/artifacts") and not _path(location).exists()
+            if location.startswith("file:///") and location.endswith("/artifacts") and not local_path(location).exists()
         ]
         for location in stale:
             connection.execute(
@@ -31,5 +31,6 @@ def follow_move(database: Path, artifacts: Path) -> None:
             )
 
 
-def _path(uri: str) -> Path:
+def local_path(uri: str) -> Path:
+    """The path of a file URI."""
     return Path(unquote(uri.removeprefix("file://")))

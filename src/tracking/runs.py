@@ -7,14 +7,17 @@ is taken up again in place: same run id, params not logged again.
 import json
 import logging
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import safetensors.numpy
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
@@ -35,10 +38,7 @@ from src.tracking.params import flat_params
 from src.tracking.provenance import provenance
 from src.tracking.secrets import redact
 from src.tracking.spool import BATCH, Spool
-from src.tracking.store import Store
-
-if TYPE_CHECKING:
-    pass
+from src.tracking.store import ITEMS, Store
 
 # MLflow's limits.
 PARAMS_PER_REQUEST = 100
@@ -91,6 +91,13 @@ class Run:
         known = json.loads(self._store.client.get_run(self.id).data.tags.get(tag.TABLES, "[]"))
         entry = {"path": f"{name}.json", "type": "table"}
         self.set_tags({tag.TABLES: json.dumps([*(e for e in known if e != entry), entry])})
+
+    def log_items(self, items: Mapping[str, np.ndarray]) -> None:
+        """By metric its value for each test item, shape (items,), as the artifact `items.safetensors`."""
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch, ITEMS)
+            file.write_bytes(safetensors.numpy.save(dict(items)))
+            self._store.client.log_artifact(self.id, str(file))
 
     def log_artifacts(self, directory: Path, to: str | None = None) -> None:
         """Everything in a directory, below the artifact path `to`."""

@@ -28,6 +28,7 @@ from src.tracking.relocation import follow_move
 from src.tracking.secrets import redact
 
 SQLITE = "sqlite:///"
+ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
 # The UI then opens a study as training runs instead of guessing.
 TRAINING = {"mlflow.experimentKind": "custom_model_development"}

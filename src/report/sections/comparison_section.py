@@ -13,7 +13,7 @@ def comparison_section(findings: Findings) -> Section:
     confidence = f"{findings.confidence:.0%}"
     parts: list[str | Table | Chart] = [
         f"Pairs of curves on one benchmark and model that differ in one thing alone: b less a, with {confidence} "
-        "normal intervals from the noise of seeds and test items. The two are taken to be independent."
+        "intervals from the noise of seeds and test items, paired where both answered the same items."
     ]
     for factor in dict.fromkeys(row.factor for row in findings.differences):
         rows = [row for row in findings.differences if row.factor == factor]

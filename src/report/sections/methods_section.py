@@ -33,10 +33,13 @@ def methods_section(
         f"{older if left_out else 'No complete point was left out.'}"
     )
     noise = (
-        "Standard errors of means: the variance between seeds, pooled over the sizes above 0 and divided by the number "
-        "of seeds, plus the variance over test items as logged with each point (binomial for error rates), which all "
-        "seeds share. Intervals of differences are normal. The correlations' intervals are percentiles of a bootstrap "
-        "over sizes."
+        "Noise: a score is its size's mean plus what the training set, the test item and both together add. The "
+        "variance between training sets is estimated from the seeds' values, those of each size together with all of "
+        "the curve's, less the part of items and seeds together; that of the items from the points' per-item scores, "
+        "which all seeds and sizes share, so that differences are taken item by item. Means, differences, tests, laws "
+        "and forecasts all use it. Intervals are Student's with Satterthwaite's degrees of freedom; of ln L for losses, "
+        "Wilson's for shares. With one seed the noise between training sets is not in them. The correlations' "
+        "intervals are percentiles of a bootstrap over sizes."
     )
     return Section("Methods", [data, analysis.methods, FORECASTING, noise, _provenance(points)])
 

@@ -17,7 +17,7 @@ MOST_CHARTS = 20
 def transfer_section(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
     parts: list[str | Table | Heat | Chart] = [
         "Accuracy after finetuning less that of the base (n = 0), in percentage points, ± one standard error. Base and "
-        "finetuned model answer the same items; their noise is added as if they did not, so errors are rather too wide."
+        "finetuned model answer the same items and are compared item by item."
     ]
     parts += matrices(rows, points_of)
     curves = list(dict.fromkeys(row.curve for row in rows))
