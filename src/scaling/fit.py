@@ -13,9 +13,9 @@ from src.scaling.levenberg_marquardt import solve_many
 METHOD = (
     "Weighted least squares over the seed means; residuals are taken in percent, share or error for accuracies and in "
     "ln(loss) for losses. A size's weight is 1/(its noise + s²), s² the variance of the scatter about the law beyond "
-    "the noise (by moments), so that a law that fits follows the best known sizes and one that does not, or "
-    "of which no noise is known, weighs all alike. Every start of a grid is followed by a bounded Levenberg–Marquardt "
-    "search and the best is polished by scipy's trust-region reflective."
+    "the noise (by moments), so that a law that fits follows the best known sizes and one that does not "
+    "weighs all alike; where no noise is known, the weight is the number of seeds. Every start of a grid "
+    "is followed by a bounded Levenberg–Marquardt search and the best is polished by scipy's trust-region reflective."
 )
 WEIGHINGS = 4  # rounds of fit and s²: the weights move by less than a percent after three
 
@@ -81,7 +81,7 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     values = quantity.from_metric(used.means)
     targets = quantity.residual_scale(values)
     noise = _noise_of_targets(used, quantity)
-    weights, scatter = np.ones(len(n)), 0.0
+    weights, scatter = used.seeds / used.seeds.mean(), 0.0
     grid = law.starts(float(values.max()) or 1.0)
     found = grid
     for round_ in range(WEIGHINGS if noise.any() else 1):

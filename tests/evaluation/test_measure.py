@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import Example, Verdict
-from src.evaluation.measure import measure, ratio_of_sums
+from src.evaluation.measure import measure
 from src.points.point import identify
 
 
@@ -67,17 +65,12 @@ def test_several_samples_give_their_mean_and_pass_at_k(toy):
     assert result.metrics["eval/n_items"] == 10
 
 
-@given(st.lists(st.tuples(st.floats(0, 9), st.integers(1, 9)), min_size=2, max_size=9))
-def test_a_mean_over_items_of_several_values_lies_among_theirs(items):
-    sums, counts = np.array([value * count for value, count in items]), np.array([count for _, count in items])
-    mean, stderr = ratio_of_sums(sums, counts.astype(float))
-    values = [value for value, _ in items]
-    assert min(values) - 1e-9 <= mean <= max(values) + 1e-9
-    assert stderr >= 0
-
-
-def test_with_one_value_an_item_its_error_is_that_of_a_mean():
-    values = np.random.default_rng(0).normal(size=50)
-    mean, stderr = ratio_of_sums(values, np.ones(50))
-    assert mean == pytest.approx(values.mean())
-    assert stderr == pytest.approx(values.std(ddof=1) / np.sqrt(50))
+def test_every_metric_of_the_items_is_the_mean_of_its_values_by_item(toy):
+    result = measured(toy())
+    assert {"eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate"} <= result.items.keys()
+    for name, values in result.items.items():
+        assert values.shape == (10,)
+        assert result.metrics[name] == pytest.approx(values.mean(dtype=float))
+    assert result.items["eval/accuracy"].dtype == np.uint8
+    nll, tokens = (np.array([row[field] for row in result.rows]) for field in ("nll", "answer_tokens"))
+    assert result.metrics["eval/nll"] == pytest.approx(nll.sum() / tokens.sum())

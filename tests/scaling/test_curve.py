@@ -5,26 +5,11 @@ from src.errors import FathomError
 from src.scaling.curve import Curve, Measurement
 
 
-def test_means_and_pooled_standard_errors() -> None:
+def test_means_and_seeds_at_each_size() -> None:
     points = (Measurement(10, 0, 0.1), Measurement(10, 1, 0.3), Measurement(100, 0, 0.5), Measurement(0, 0, 0.0))
     curve = Curve("c", "m", "accuracy", points)
-    assert curve.sizes.tolist() == [0, 10, 100]
+    assert curve.sizes.tolist() == [0, 10, 100] and curve.seeds.tolist() == [1, 2, 1]
     assert curve.means == pytest.approx([0, 0.2, 0.5])
-    # Pooled variance 0.02 (one degree of freedom), over two and one seeds; no seed moves the base.
-    assert curve.standard_errors == pytest.approx(np.sqrt([0, 0.01, 0.02]))
-
-
-def test_the_noise_of_losses_is_relative_to_them() -> None:
-    points = (Measurement(10, 0, 4.0), Measurement(10, 1, 6.0), Measurement(1000, 0, 0.4), Measurement(1000, 1, 0.6))
-    errors = Curve("c", "m", "loss", points).standard_errors
-    assert errors == pytest.approx([5 * 0.2, 0.5 * 0.2])
-
-
-def test_single_seed_takes_its_noise_from_the_items() -> None:
-    items = np.array([0.0, 1.0, 1.0, 0.0])
-    curve = Curve("c", "m", "accuracy", (Measurement(10, 0, 0.5, items),))
-    assert curve.standard_errors == pytest.approx([items.std(ddof=1) / 2])
-    assert Curve("c", "m", "accuracy", (Measurement(10, 0, 0.5),)).standard_errors is None
 
 
 def test_between_keeps_both_ends() -> None:

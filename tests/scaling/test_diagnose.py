@@ -46,9 +46,16 @@ def test_the_jump_from_the_base_model_is_no_trend() -> None:
 
 def test_few_items_hide_a_trend_that_many_show() -> None:
     def measured(items: int) -> Curve:
+        rng = np.random.default_rng(0)
         rates = zip(SIZES, (0.40, 0.42, 0.44, 0.46, 0.48), strict=True)
-        scores = [(n, (np.arange(items) < rate * items).astype(float)) for n, rate in rates]
+        scores = [(n, rng.permutation(np.arange(items) < rate * items).astype(float)) for n, rate in rates]
         return Curve("c", "m", "accuracy", tuple(Measurement(n, 0, s.mean(), s) for n, s in scores))
 
     assert refusal(measured(5000)) is None
     assert (refusal(measured(50)) or "").startswith("flat within noise")
+
+
+def test_items_that_are_hard_at_every_size_hide_no_trend() -> None:
+    """The same 50 items answer as before, and one more each time: the level is unsure, the rise is not."""
+    points = [Measurement(n, 0, right / 50, (np.arange(50) < right).astype(float)) for right, n in enumerate(SIZES, 20)]
+    assert refusal(Curve("c", "m", "accuracy", tuple(points))) is None

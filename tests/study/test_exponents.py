@@ -3,6 +3,7 @@ import pytest
 
 from src.scaling.analysis import analyse
 from src.scaling.curve import Curve, Measurement
+from src.scaling.noise import difference
 from src.study.comparison import CurvePair
 from src.study.exponents import exponent_differences, exponents, model_size
 from src.tracking.query import PointRecord
@@ -44,7 +45,7 @@ def test_exponents_with_their_intervals_and_the_model_they_belong_to(found):
 
 def test_an_exponent_that_moves_is_told_from_noise(found):
     pairs = [CurvePair("recipe", "x", "y", "a", "same"), CurvePair("recipe", "x", "y", "a", "steeper")]
-    same, steeper = of_paper(exponent_differences(found, pairs, 0.9, 0))
+    same, steeper = of_paper(exponent_differences(found, pairs, 0.9))
     assert same.low < 0 < same.high
     assert same.moved is False
     assert steeper.difference == pytest.approx(1 / 3 - 1 / 4, rel=0.3)
@@ -52,13 +53,33 @@ def test_an_exponent_that_moves_is_told_from_noise(found):
 
 
 def test_a_difference_is_as_wide_as_two_independent_curves_make_it(found):
-    (itself,) = of_paper(exponent_differences(found, [CurvePair("recipe", "x", "x", "a", "a")], 0.9, 0))
-    (alone,) = [row for row in of_paper(found) if row.curve == "a"]
-    assert itself.high - itself.low == pytest.approx(2**0.5 * (alone.high - alone.low), rel=0.35)
+    (between,) = of_paper(exponent_differences(found, [CurvePair("recipe", "x", "x", "a", "same")], 0.9))
+    alone = [row.high - row.low for row in of_paper(found) if row.curve in ("a", "same")]
+    assert between.high - between.low == pytest.approx(np.hypot(*alone), rel=0.2)
+
+
+def test_shared_test_items_take_nothing_from_a_difference():
+    """The noise of items moves both curves alike: their difference is far better known than each."""
+    draw = np.random.default_rng(0)
+    item = draw.standard_normal(500)
+
+    def answered(name, shift):
+        points = []
+        for n in SIZES:
+            right = (item < np.log10(n) - 2.5 + shift).astype(float)
+            points.append(Measurement(n, 0, right.mean(), right))
+        return Curve(name, "eval/accuracy", "accuracy", tuple(points))
+
+    analysis = analyse([answered("a", 0.0), answered("b", 0.01)], replicates=300, confidence=0.9, seed=0)
+    rows = exponents(analysis, {name: [point("llama2_7b")] for name in ("a", "b")})
+    (between,) = of_paper(exponent_differences(rows, [CurvePair("recipe", "x", "y", "a", "b")], 0.9))
+    assert np.isfinite(between.difference)
+    log = [curve.curve.noise for curve in analysis.curves]
+    assert difference(log[0], 3, log[1], 3)[0] < 0.3 * log[0].at(3)[0]
 
 
 def test_curves_without_a_fit_have_no_exponent_and_no_difference():
-    assert exponent_differences([], [CurvePair("recipe", "x", "y", "a", "b")], 0.9, 0) == []
+    assert exponent_differences([], [CurvePair("recipe", "x", "y", "a", "b")], 0.9) == []
 
 
 @pytest.mark.parametrize(

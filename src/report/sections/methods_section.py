@@ -37,8 +37,8 @@ def methods_section(
         "variance between training sets is estimated from the seeds' values, those of each size together with all of "
         "the curve's, less the part of items and seeds together; that of the items from the points' per-item scores, "
         "which all seeds and sizes share, so that differences are taken item by item. Means, differences, tests, laws "
-        "and forecasts all use it. Intervals are Student's with Satterthwaite's degrees of freedom; of ln L for losses, "
-        "Wilson's for shares. With one seed the noise between training sets is not in them. The correlations' "
+        "and forecasts all use it. Intervals are Student's with Satterthwaite's degrees of freedom; of ln L for "
+        "losses, Wilson's for shares. With one seed the noise between training sets is not in them. The correlations' "
         "intervals are percentiles of a bootstrap over sizes."
     )
     return Section("Methods", [data, analysis.methods, FORECASTING, noise, _provenance(points)])
