@@ -24,9 +24,9 @@ FINETUNE = ("src.tasks.finetune", "src.benchmarks.gsm8k")
 # What a digest is asked for: each task, the benchmarks, and the bases that the points begin with.
 STARTS = sorted(module for module in MODULES if module.startswith("src.tasks.")) + BENCHMARKS
 STARTS += ["src.points.pretraining", "src.tracking.query"]
-# Directly in src/ and as Hydra's plugin: they check a configuration and hand it to a task.
-ENTRY_POINTS = {module for module in MODULES if module.count(".") == 1 and (ROOT / f"src/{module[4:]}.py").is_file()}
-ENTRY_POINTS |= {"src.hydra_plugins.processes_launcher"}
+# They check a configuration and hand it to a task.
+ENTRY_POINTS = {f"src.{path.stem}" for path in (ROOT / "src").glob("*.py") if "@hydra.main" in path.read_text()}
+ENTRY_POINTS |= {"src.entry", "src.hydra_plugins.processes_launcher"}
 # No command asks for them yet: laws over model size, and a peer that bench/ compares with. Once one does, out of here.
 UNUSED = {"src.scaling.joint", "src.scaling.accept_then_stop"}
 
@@ -170,10 +170,10 @@ def test_imports_in_functions_and_of_modules_by_from_are_followed(tmp_path, monk
 
 def test_a_benchmark_from_elsewhere_counts_by_its_file(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "a_benchmark_of_mine.py").write_text("from src.benchmarks.scoring import number\n")
-    import_module("a_benchmark_of_mine")
-    reached = set(followed("a_benchmark_of_mine"))
-    assert {"a_benchmark_of_mine", "src.benchmarks.scoring.number"} <= reached
+    name = "a_benchmark_of_mine"
+    (tmp_path / f"{name}.py").write_text("from src.benchmarks.scoring import number\n")
+    import_module(name)
+    assert {name, "src.benchmarks.scoring.number"} <= set(followed(name))
 
 
 def test_a_points_code_is_that_of_its_task_and_its_benchmark(toy):
