@@ -26,7 +26,10 @@ def test_a_forbidden_import_breaks_them(tmp_path):
     law.write_text(law.read_text() + "\nfrom src.tracking.store import open_store\n")
     task = tmp_path / "src/report/write.py"
     task.write_text(task.read_text() + "\nimport mlflow\n")
+    benchmark = tmp_path / "src/benchmarks/general.py"
+    benchmark.write_text(benchmark.read_text() + "\nimport datasets\n")
     outcome = lint(tmp_path)
     assert outcome.returncode == 1
+    assert "src.benchmarks.general -> datasets" in outcome.stdout
     assert "src.scaling.laws -> src.tracking.store" in outcome.stdout
     assert "src.report.write -> mlflow" in outcome.stdout

@@ -1,7 +1,7 @@
 """GSM8K: grade-school word problems with worked answers (Cobbe et al. 2110.14168)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from pydantic import field_validator
 from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.parquet_files import read_parquet
 from src.benchmarks.scoring.number import final_number, judge
 
 REPO = "openai/gsm8k"
@@ -76,12 +77,6 @@ class Gsm8k(Benchmark):
         return Example(prompt=row["question"], answer=answer, gold=gold)
 
 
-def _hub_rows(split: str) -> Iterable[dict[str, Any]]:
-    import pyarrow.parquet
-
-    files = dataset_files(
-        REPO,
-        f"main/{split}-*.parquet",
-        instead=f"Point benchmark.path at a local directory that holds {' and '.join(_FILES)}.",
-    )
-    return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
+def _hub_rows(split: str) -> Iterator[dict[str, Any]]:
+    instead = f"Point benchmark.path at a local directory that holds {' and '.join(_FILES)}."
+    return read_parquet(dataset_files(REPO, f"main/{split}-*.parquet", instead))

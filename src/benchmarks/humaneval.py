@@ -1,21 +1,22 @@
 """HumanEval: finish a function from its signature and docstring (Chen et al. 2107.03374), and HumanEval+ (Liu et al.
 2305.01210), which holds the same functions against many more inputs."""
 
-import gzip
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.benchmark import BadData, Example
+from src.benchmarks.benchmark import Example
 from src.benchmarks.data.code_pool import code_pool
 from src.benchmarks.data.hub_files import dataset_files
+from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.parquet_files import read_parquet
 from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function
 from src.sandbox.program import Program
 
 REPO = "openai/openai_humaneval"
-_FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution")
+_FIELDS: dict[str, type] = dict.fromkeys(("prompt", "entry_point", "canonical_solution"), str)
 
 # EvalPlus compares so: equal, or where floats are asked for within a tolerance. `find_zero` has many right answers.
 _PLUS_TESTS = """
@@ -67,9 +68,9 @@ class HumanEval(CodeBenchmark):
 
     def test(self) -> list[Example]:
         if self.plus_file is not None:
-            rows = _rows(self.plus_file, ("base_input", "plus_input", "atol"))
+            rows = read_jsonl(self.plus_file, _FIELDS | {"base_input": list, "plus_input": list, "atol": object})
             return [_example(row, _plus_tests(row)) for row in rows]
-        rows = _rows(self.path, ("test",)) if self.path is not None else _hub_rows()
+        rows = read_jsonl(self.path, _FIELDS | {"test": str}) if self.path is not None else _hub_rows()
         return [_example(row, f"{row['test']}\ncheck({row['entry_point']})\n") for row in rows]
 
     def data_files(self) -> list[Path]:
@@ -94,25 +95,6 @@ def _plus_tests(row: dict[str, Any]) -> str:
     )
 
 
-def _rows(file: Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows = []
-    try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                row = json.loads(line)
-                if missing := [field for field in (*_FIELDS, *fields) if field not in row]:
-                    raise BadData(f"{file}, line {number}: the field {missing[0]!r} is missing.")
-                rows.append(row)
-    except (OSError, EOFError) as error:
-        raise BadData(f"{file} cannot be read: {error}.") from error
-    except ValueError as error:
-        raise BadData(f"{file}, line {len(rows) + 1}: not valid JSON ({error}).") from error
-    return rows
-
-
-def _hub_rows() -> list[dict[str, Any]]:
-    import pyarrow.parquet
-
+def _hub_rows() -> Iterator[dict[str, Any]]:
     instead = "Point benchmark.path at a local HumanEval.jsonl.gz."
-    files = dataset_files(REPO, "openai_humaneval/test-*.parquet", instead)
-    return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
+    return read_parquet(dataset_files(REPO, "openai_humaneval/test-*.parquet", instead))

@@ -1,7 +1,7 @@
 """MBPP: mostly basic Python problems, each a sentence and three tests (Austin et al. 2108.07732)."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.data.code_pool import code_pool
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.parquet_files import read_parquet
 from src.benchmarks.scoring.code_text import CodeBenchmark, whole_program
 from src.sandbox.program import Program
 
@@ -78,13 +79,7 @@ def _function_name(code: str, tests: str, place: str) -> str:
     raise BadData(f"{place}: its tests call no function of its reference solution.")
 
 
-def _hub_rows() -> Iterable[dict[str, Any]]:
-    import pyarrow.parquet
-
+def _hub_rows() -> Iterator[dict[str, Any]]:
     instead = "Point benchmark.path at a local mbpp.jsonl."
-    files = [
-        file
-        for split in ("prompt", "test", "validation", "train")
-        for file in dataset_files(REPO, f"full/{split}-*.parquet", instead)
-    ]
-    return [row for file in files for row in pyarrow.parquet.read_table(file).to_pylist()]
+    splits = ("prompt", "test", "validation", "train")
+    return read_parquet([file for split in splits for file in dataset_files(REPO, f"full/{split}-*.parquet", instead)])

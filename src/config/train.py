@@ -4,14 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from src.config.any_benchmark import AnyBenchmark, Sandbox
-from src.config.generation import Generation
+from src.config.any_benchmark import AnyBenchmark
+from src.config.measuring import Measuring
 from src.config.method import Method
-from src.config.model import Model
 from src.config.recipe import Recipe
 from src.config.section import Section
-from src.config.tracking import Tracking
-from src.config.trainer import Trainer
 
 
 class First(Section):
@@ -21,14 +18,11 @@ class First(Section):
     n_examples: int = Field(ge=0, description="0: none")
 
 
-class TrainConfig(Section):
+class TrainConfig(Measuring):
     """`src/train.py`: one point."""
 
-    study: str = Field(min_length=1, pattern=r"^[\w .\-]+$")
     n_examples: int = Field(ge=0)
     seed: int = Field(ge=0)
-    model: Model
-    benchmark: AnyBenchmark
     train_on: AnyBenchmark | None = Field(
         default=None, description="draw examples from its pool; null: the benchmark's"
     )
@@ -36,9 +30,4 @@ class TrainConfig(Section):
     also: dict[str, AnyBenchmark] = Field(default={}, description="evaluate on these too, once trained")
     method: Method
     recipe: Recipe
-    trainer: Trainer
-    generation: Generation
-    tracking: Tracking
-    sandbox: Sandbox = "bubblewrap"
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
-    log_level: Literal["debug", "info", "warning"]

@@ -14,9 +14,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from src.benchmarks.benchmark import Benchmark, Example
 from src.benchmarks.lm_eval import LmEval, harness_results
 from src.benchmarks.scoring.pass_at_k import pass_at_k
-from src.config.eval import EvalConfig
 from src.config.generation import Greedy, Sampled
-from src.config.train import TrainConfig
+from src.config.measuring import Measuring
 from src.evaluation.metrics import finer_errors, item_values, with_errors
 from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
@@ -49,7 +48,7 @@ def measure(
     tokenizer: PreTrainedTokenizerBase,
     benchmark: Benchmark,
     test: Sequence[Example],
-    config: TrainConfig | EvalConfig,
+    config: Measuring,
     device: torch.device,
     shots: Sequence[Shot] = (),
 ) -> Evaluation:

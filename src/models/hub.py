@@ -1,15 +1,14 @@
 """Where a hub model's files are: a local directory, the local cache, or a download."""
 
-import os
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, get_session, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from src.errors import FathomError
+from src.hub import cached, require_hub
 
 WANTED = ["*.json", "*.safetensors", "tokenizer*", "*.model"]
-PROBE_SECONDS = 5.0
 
 
 def require_access(path: str, revision: str | None) -> None:
@@ -21,26 +20,17 @@ def require_access(path: str, revision: str | None) -> None:
         return
     remedy = (
         f"Accept the licence at {constants.ENDPOINT}/{path}, then `hf auth login` or set HF_TOKEN; "
-        "or point model.path at a local directory that holds the model (config.json, *.safetensors, tokenizer files)"
+        "or point model.path at a local directory that holds the model (config.json, *.safetensors, tokenizer files)."
     )
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        raise FathomError(f"model {path} is not in the local cache and HF_HUB_OFFLINE is set. {remedy}.")
-    try:
-        # Without this probe the libraries retry for most of a minute before they give up.
-        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
-    except Exception as error:
-        raise FathomError(
-            f"model {path} is not in the local cache and the hub at {constants.ENDPOINT} does not answer. "
-            f"Get a network connection. {remedy}."
-        ) from error
+    require_hub(f"model {path}", f"Get a network connection. {remedy}")
     try:
         HfApi().auth_check(path)
     except GatedRepoError as error:
-        raise FathomError(f"model {path} is gated and this machine has no access to it. {remedy}.") from error
+        raise FathomError(f"model {path} is gated and this machine has no access to it. {remedy}") from error
     except RepositoryNotFoundError as error:
-        raise FathomError(f"model {path} is not on the hub, or is private. {remedy}.") from error
+        raise FathomError(f"model {path} is not on the hub, or is private. {remedy}") from error
     except HfHubHTTPError as error:
-        raise FathomError(f"model {path}: the hub answers {error}. {remedy}.") from error
+        raise FathomError(f"model {path}: the hub answers {error}. {remedy}") from error
 
 
 def locate(path: str, revision: str | None) -> Path:
@@ -51,9 +41,4 @@ def locate(path: str, revision: str | None) -> Path:
 
 def _here(path: str, revision: str | None) -> Path | None:
     local = Path(path).expanduser()
-    if (local / "config.json").is_file():
-        return local.resolve()
-    try:
-        return Path(snapshot_download(path, revision=revision, allow_patterns=WANTED, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
+    return local.resolve() if (local / "config.json").is_file() else cached(path, "model", WANTED, revision)

@@ -6,7 +6,6 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.config.model import HubModel, TinyModel
-from src.config.pretrain import PretrainConfig
 from src.config.tracking import Tracking
 from src.config.trainer import Trainer
 from src.models.hub import locate
@@ -64,7 +63,7 @@ def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking)
         drawn_by = code_of("src.models.load", "src.models.tiny")
         return Base(model, None, digest(["random", model.model_dump(exclude={"name"}), drawn_by]))
     if isinstance(model, TinyModel):
-        directory = pretrained(PretrainConfig(model=model, trainer=trainer, tracking=tracking, log_level="warning"))
+        directory = pretrained(model, trainer, tracking)
     else:
         directory = locate(model.path, model.revision)
     return Base(model, directory, _directory_digest(directory))

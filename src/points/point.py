@@ -88,7 +88,7 @@ def identify(config: TrainConfig) -> Point:
     """Read the data, find the base (pretraining a missing tiny one) and compute the run key.
 
     The key digests everything that can change the point's result: the configuration without cosmetics, the data, the
-    base's weights, and the code that trains and scores.
+    base's weights, and the code of the task and of all that it imports.
     """
     benchmark, trained_on = config.benchmark, config.train_on or config.benchmark
     pool, pool_digest = _pool_of(trained_on)
@@ -105,14 +105,7 @@ def identify(config: TrainConfig) -> Point:
     base = find_base(config.model, config.trainer, config.tracking)
     first = identify(_first(config)) if config.first and config.first.n_examples else None
     benchmarks = [benchmark, trained_on, *config.also.values()]
-    code = code_of(
-        *(type(used).__module__ for used in benchmarks),
-        f"src.generation.{config.generation.name}",
-        "src.points.draw",
-        "src.tasks.finetune",
-        "src.points.start",
-        "src.evaluation.measure",
-    )
+    code = code_of("src.tasks.finetune", *(type(used).__module__ for used in benchmarks))
     key = run_key(
         "finetune",
         study=config.study,  # a study stands on its own: it has its points, not another study's

@@ -9,8 +9,8 @@ from shutil import rmtree
 from transformers import PreTrainedTokenizerBase
 
 from src.benchmarks.world.corpus import corpus
-from src.config.model import TinyModel
-from src.config.pretrain import PretrainConfig
+from src.config.model import Pretraining, TinyModel
+from src.config.tracking import Tracking
 from src.config.trainer import Trainer
 from src.models.load import fresh_model
 from src.models.prompt import Encoded
@@ -32,34 +32,34 @@ VAL_SEQUENCES = 64
 log = logging.getLogger(__name__)
 
 
-def pretrained(config: PretrainConfig) -> Path:
+def pretrained(base: TinyModel, trainer: Trainer, tracking: Tracking) -> Path:
     """The directory of the pretrained base (safetensors and tokenizer), made now if there is none yet.
 
     Its MLflow run, of kind `pretrain`, has the model, the corpus and the code that makes them as its key.
     """
-    model_config, recipe = config.model, config.model.pretraining
-    store = open_store(config.tracking.uri, config.tracking.root)
-    key = pretrain_key(model_config)
+    recipe = base.pretraining
+    store = open_store(tracking.uri, tracking.root)
+    key = pretrain_key(base)
     directory = store.root / "bases" / key
-    params = {"model": model_config.label, **recipe.model_dump()}
-    with claim(store, key=key, kind="pretrain", study=STUDY, name=model_config.label, params=params) as run:
+    params = {"model": base.label, **recipe.model_dump()}
+    with claim(store, key=key, kind="pretrain", study=STUDY, name=base.label, params=params) as run:
         if run.already_complete:
             if not directory.exists():
                 download(store, run.id, "model", directory)
             return directory
 
-        log.warning("pretraining %s on %s tokens", model_config.label, f"{recipe.tokens:,}")
-        trainer = _trainer(config)
+        log.warning("pretraining %s on %s tokens", base.label, f"{recipe.tokens:,}")
+        trainer = _trainer(trainer, recipe)
         prepare_torch(trainer)
-        tokenizer = tiny_tokenizer(model_config.family)
-        sequences = [*islice(_sequences(tokenizer, recipe.sequence_length, recipe.seed), _number(config))]
+        tokenizer = tiny_tokenizer(base.family)
+        sequences = [*islice(_sequences(tokenizer, recipe.sequence_length, recipe.seed), _number(recipe))]
         val, train = sequences[:VAL_SEQUENCES], sequences[VAL_SEQUENCES:]
         plan = step_plan(len(train), recipe.batch_size, epochs=1, steps=None, min_steps=1, seed=recipe.seed)
         layout = Layout(packing=False, micro_batch_tokens=trainer.micro_batch_tokens)
         data = FinetuneData(train, val, plan, layout)
         optimisation = Optimisation(
             total_steps=len(plan),
-            lr=recipe.lr[model_config.size],
+            lr=recipe.lr[base.size],
             schedule="cosine",
             warmup_fraction=recipe.warmup_fraction,
             weight_decay=recipe.weight_decay,
@@ -68,7 +68,7 @@ def pretrained(config: PretrainConfig) -> Path:
             grad_clip=1.0,
             seed=recipe.seed,
         )
-        model = fresh_model(tiny_config(model_config.family, model_config.size), recipe.seed)
+        model = fresh_model(tiny_config(base.family, base.size), recipe.seed)
         module = CausalLM(model, optimisation, data.passes_per_step)
         work = store.root / "work" / key
         fit(module, data, trainer, val_checks=10, work=work, sink=run.log_metrics)
@@ -86,17 +86,17 @@ def pretrained(config: PretrainConfig) -> Path:
     return directory
 
 
-def _trainer(config: PretrainConfig) -> Trainer:
+def _trainer(asked: Trainer, recipe: Pretraining) -> Trainer:
     """Always float32 on a CPU with as many threads as the model says: a base must not depend on who asked for it."""
     fixed = {
         "accelerator": "cpu",
         "devices": 1,
         "strategy": "auto",
         "precision": "32-true",
-        "threads": config.model.pretraining.threads,
-        "micro_batch_tokens": config.model.pretraining.batch_size * config.model.pretraining.sequence_length,
+        "threads": recipe.threads,
+        "micro_batch_tokens": recipe.batch_size * recipe.sequence_length,
     }
-    return config.trainer.model_copy(update=fixed)
+    return asked.model_copy(update=fixed)
 
 
 def pretrain_key(model: TinyModel) -> str:
@@ -106,8 +106,8 @@ def pretrain_key(model: TinyModel) -> str:
     )
 
 
-def _number(config: PretrainConfig) -> int:
-    return VAL_SEQUENCES + config.model.pretraining.tokens // config.model.pretraining.sequence_length
+def _number(recipe: Pretraining) -> int:
+    return VAL_SEQUENCES + recipe.tokens // recipe.sequence_length
 
 
 def _sequences(tokenizer: PreTrainedTokenizerBase, length: int, seed: int) -> Iterator[Encoded]:

@@ -20,10 +20,6 @@ from src.tracking.query import points
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
-# What an analysis computes with, beside the scientific rooms.
-CODE = ("fit_laws", "curves", "means", "error_classes", "transfer", "comparison", "exponents", "forecasts",
-        "two_steps")  # fmt: skip
-
 console = Console()
 
 
@@ -49,7 +45,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
     console.print(f"{config.out}: report.html, results.md; figures and tables in laws/")
 
     settings = config.model_dump(mode="json", include={"metrics", "replicates", "confidence", "seed"})
-    code = code_of(*(f"src.tasks.{name}" for name in CODE))
+    code = code_of("src.tasks.analyze", "src.tracking.query")
     key = run_key("analysis", points=sorted(r.key for r in records), settings=settings, code=code)
     name = f"analysis · {config.study} · {len(records) - left_out} points"
     with claim(store, key=key, kind="analysis", name=name, study=config.study, params=settings) as run:

@@ -45,7 +45,7 @@ def evaluate(config: EvalConfig) -> None:
         data=[test_digest, *[file_digest(path) for path in benchmark.data_files()]],
         trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
         generation=config.generation.model_dump(),
-        code=code_of(type(benchmark).__module__, f"src.generation.{config.generation.name}", "src.evaluation.measure"),
+        code=code_of("src.tasks.evaluate", type(benchmark).__module__),
     )
     params = {
         "model": config.model.label,

@@ -44,9 +44,8 @@ def prefer(config: PreferConfig) -> None:
     judge = _judge(config, device)
 
     name = f"preference · {on_task.name} · against {config.against.name}"
-    key = run_key(
-        "preference", points=[on_task.key, on_other.key], judge=judge.settings, code=code_of("src.tasks.prefer")
-    )
+    code = code_of("src.tasks.prefer", "src.tracking.query")
+    key = run_key("preference", points=[on_task.key, on_other.key], judge=judge.settings, code=code)
     with claim(
         store, key=key, kind="preference", study=config.study, name=name, params=_params(config, on_task)
     ) as run:

@@ -10,4 +10,4 @@ log = logging.getLogger(__name__)
 
 def pretrain(config: PretrainConfig) -> None:
     """Pretrain the base unless that was done, and say where it is."""
-    log.info("%s: %s", config.model.label, pretrained(config))
+    log.info("%s: %s", config.model.label, pretrained(config.model, config.trainer, config.tracking))

@@ -1,15 +1,13 @@
-"""Who a run is: digests of configs, files and code, and the run key made of them. Light: no MLflow, no torch."""
+"""Who a run is: digests of configs and files, and the run key made of them. Light: no MLflow, no torch."""
 
-import ast
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 KEY_LENGTH = 20
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def digest(value: Any) -> str:
@@ -45,24 +43,6 @@ def file_digest(path: Path) -> str:
     """sha256 (hex) of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def code_digest(paths: Iterable[Path]) -> str:
-    """Digest (hex) of Python files by what they do: comments, docstrings and layout are taken out first.
-
-    Directories stand for every .py file below them. Files count by their name and their code, whatever their order
-    and wherever the project lies. SyntaxError for a file that is not Python.
-    """
-    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))]
-    return digest(sorted([file.name, _bare_code(file)] for file in set(files)))
-
-
-def _bare_code(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
 
 
 def git_state(root: Path) -> dict[str, str | bool | None]:

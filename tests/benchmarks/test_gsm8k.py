@@ -2,14 +2,14 @@ import json
 import re
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
 import pytest
+from datasets import Dataset
 from huggingface_hub import constants
 from pydantic import ValidationError
 
 from src.benchmarks.benchmark import BadData, Example, Verdict
 from src.benchmarks.gsm8k import Gsm8k
+from src.errors import FathomError
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real GSM8K files are not in {DATA}")
@@ -114,9 +114,7 @@ def test_the_hub_cache_is_read_without_a_network(tmp_path: Path, monkeypatch: py
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text("0" * 40)
     for split, row in (("train", TRAIN), ("test", TEST)):
-        pyarrow.parquet.write_table(
-            pyarrow.Table.from_pylist([row]), snapshot / "main" / f"{split}-00000-of-00001.parquet"
-        )
+        Dataset.from_list([row]).to_parquet(snapshot / "main" / f"{split}-00000-of-00001.parquet")
     local = tmp_path / "local"
     local.mkdir()
     write(local, [TRAIN], [TEST])
@@ -128,11 +126,13 @@ def test_without_hub_and_cache_the_message_says_what_would_do(tmp_path: Path, mo
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     # Port 9 of this machine: refused at once.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(BadData, match=r"openai/gsm8k .* does not answer\. Point benchmark\.path at a local directory"):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(
+        FathomError, match=r"openai/gsm8k .* does not answer\. Point benchmark\.path at a local directory"
+    ):
         gsm8k(None).test()
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(BadData, match=r"openai/gsm8k .* HF_HUB_OFFLINE is set\. Point benchmark\.path"):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(FathomError, match=r"openai/gsm8k .* HF_HUB_OFFLINE is set\. Point benchmark\.path"):
         gsm8k(None).test()
 
 

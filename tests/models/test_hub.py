@@ -11,7 +11,7 @@ def test_a_local_directory_is_taken_as_it_is(tmp_path):
 
 
 def test_offline_says_what_would_help(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(FathomError) as error:
         require_access("meta-llama/No-Such-Model", None)
     for part in ("meta-llama/No-Such-Model", "licence", "hf auth login", "HF_TOKEN", "model.path"):
@@ -19,7 +19,7 @@ def test_offline_says_what_would_help(monkeypatch):
 
 
 def test_a_hub_that_does_not_answer_is_named_soon(monkeypatch):
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(FathomError, match=r"the hub at http://127.0.0.1:9 does not answer.*model\.path"):
         locate("meta-llama/No-Such-Model", None)

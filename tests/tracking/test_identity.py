@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.tracking.identity import code_digest, digest, file_digest, git_state, run_key
+from src.tracking.identity import digest, file_digest, git_state, run_key
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 NESTED = st.recursive(
@@ -76,61 +76,6 @@ def test_file_digest_is_sha256_of_every_byte(tmp_path: Path) -> None:
     assert file_digest(path) != before
     path.write_bytes(b"abc")
     assert file_digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-CODE = '''"""Module."""
-import math
-
-class A:
-    """Class."""
-    def area(self, r: float) -> float:
-        """Method."""
-        # a comment
-        return math.pi * r**2
-'''
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        ('"""Module."""', '"""Another."""'),
-        ('"""Class."""', '"""Longer,\n    over lines."""'),
-        ('        """Method."""\n', ""),
-        ("# a comment", "# reworded, at length"),
-        ("math.pi * r**2", "(math.pi\n                * (r ** 2))"),
-    ],
-)
-def test_words_and_layout_leave_the_code_digest(tmp_path: Path, edit: tuple[str, str]) -> None:
-    path = tmp_path / "a.py"
-    path.write_text(CODE)
-    before = code_digest([path])
-    assert edit[0] in CODE
-    path.write_text(CODE.replace(*edit))
-    assert code_digest([path]) == before
-
-
-@pytest.mark.parametrize(
-    "edit", [("r**2", "r**3"), ("import math", "import math as math2"), ("area", "surface"), ("r: float", "r: int")]
-)
-def test_code_changes_the_code_digest(tmp_path: Path, edit: tuple[str, str]) -> None:
-    path = tmp_path / "a.py"
-    path.write_text(CODE)
-    before = code_digest([path])
-    path.write_text(CODE.replace(*edit))
-    assert code_digest([path]) != before
-
-
-def test_code_digest_of_directories_and_their_place(tmp_path: Path) -> None:
-    for checkout in ("one", "two"):
-        (tmp_path / checkout / "room").mkdir(parents=True)
-        (tmp_path / checkout / "room" / "a.py").write_text("x = 1")
-        (tmp_path / checkout / "room" / "b.py").write_text("y = 2")
-    one, two = (
-        [tmp_path / checkout / "room" / "b.py", tmp_path / checkout / "room" / "a.py"] for checkout in ("one", "two")
-    )
-    assert code_digest(one) == code_digest(reversed(two)) == code_digest([tmp_path / "two" / "room"])
-    (tmp_path / "two" / "room" / "b.py").write_text("y = 3")
-    assert code_digest([tmp_path / "two" / "room"]) != code_digest(one)
 
 
 def test_git_state(tmp_path: Path) -> None:

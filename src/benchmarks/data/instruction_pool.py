@@ -1,12 +1,13 @@
 """Instructions with responses, to finetune on: the files of Dolly, Conifer, ShareGPT and LIMA as they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from src.benchmarks.benchmark import BadData, Example
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
+from src.benchmarks.data.parquet_files import read_parquet
 
 _USERS, _MODELS = ("user", "human"), ("assistant", "gpt")
 
@@ -34,13 +35,8 @@ def instruction_pool(file: Path | None, repo: str | None = None, pattern: str = 
     return list(dict.fromkeys(examples))
 
 
-def _rows(file: Path) -> Iterable[dict[str, Any]]:
-    if file.suffix != ".parquet":
-        return read_jsonl(file, {})
-    import pyarrow.parquet
-
-    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file).to_pylist()
-    return rows
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    return read_parquet([file]) if file.suffix == ".parquet" else read_jsonl(file, {})
 
 
 def _example(row: dict[str, Any], place: str) -> Example:

@@ -1,8 +1,7 @@
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
 import pytest
+from datasets import Dataset
 from huggingface_hub import constants
 
 from src.benchmarks.benchmark import BadData, Example
@@ -27,7 +26,7 @@ def cached(root: Path, rows: list[dict[str, str]]) -> None:
     (snapshot / "data").mkdir(parents=True)
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text("0" * 40)
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), snapshot / "data" / "train-00000-of-00001.parquet")
+    Dataset.from_list(rows).to_parquet(snapshot / "data" / "train-00000-of-00001.parquet")
 
 
 def test_the_hub_cache_is_read_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,8 @@
 import json
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
 import pytest
+from datasets import Dataset
 from huggingface_hub import constants
 
 from src.benchmarks.benchmark import BadData, Example
@@ -71,7 +70,7 @@ def test_the_hub_cache_is_read_without_a_network(tmp_path: Path, monkeypatch: py
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text("0" * 40)
     rows = [{"prompt": ASKED, "messages": TURNS}]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), snapshot / "data" / "train_sft-0.parquet")
+    Dataset.from_list(rows).to_parquet(snapshot / "data" / "train_sft-0.parquet")
     (snapshot / "dolly.jsonl").write_text(json.dumps({"instruction": "Say hi.", "context": "", "response": "Hi."}))
     assert instruction_pool(None, "some/chat", "data/train_sft-*.parquet") == [Example(ASKED, SAID, gold=SAID)]
     assert instruction_pool(None, "some/chat") == [Example("Say hi.", "Hi.", gold="Hi.")]

@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_a_bad_line_is_named(tmp_path: Path, line: bytes, complaint: str) -> Non
     with pytest.raises(BadData) as caught:
         list(read_jsonl(path, FIELDS))
     assert f"{path}, {complaint}" in str(caught.value)
+
+
+def test_texts_stay_texts_and_integers_integers(tmp_path: Path) -> None:
+    row = {"question": "2021-01-01", "answer": "2021-01-01T00:00:00Z", "large": 10**30}
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row))
+    assert list(read_jsonl(path, FIELDS)) == [row]
+
+
+def test_a_gzipped_file_is_read_and_a_damaged_one_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(GOOD * 2))
+    assert len(list(read_jsonl(path, FIELDS))) == 2
+    for damaged in (gzip.compress(GOOD)[:-9], b"plain", gzip.compress(GOOD)[:12] + b"\xff" * 30):
+        path.write_bytes(damaged)
+        with pytest.raises(BadData, match=r"rows\.jsonl\.gz cannot be read: \w"):
+            list(read_jsonl(path, FIELDS))
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
