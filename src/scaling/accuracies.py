@@ -66,7 +66,10 @@ class Accuracies(Observations):
 def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
     """The curves' seed means at their n ≥ 1 as working responses about their own logits."""
     used = [curve.between(1) for curve in curves]
-    rows = [(np.log(c.sizes), c.means, _items(c), c.noise.between / c.seeds) for c in used]
+    freedom = [float(curve.noise.freedom.sum()) for curve in used]
+    of_study = sum(f * c.noise.relative for f, c in zip(freedom, used, strict=True)) / max(1.0, sum(freedom))
+    noises = [replace(curve.noise, of_study=of_study) for curve in used]
+    rows = [(np.log(c.sizes), c.means, _items(c), of.between / c.seeds) for c, of in zip(used, noises, strict=True)]
     x, value, items, known = ([row[k] for row in rows] for k in range(4))
     chance = np.array([curve.chance for curve in used])
     above = [(v - c) / (1 - c) for v, c in zip(value, chance, strict=True)]
@@ -79,7 +82,7 @@ def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
         items=padded(items),
         known=padded(known),
         chance=chance,
-        between=np.array([curve.noise.relative / curve.seeds[-1] for curve in used]),
+        between=np.array([of_study / curve.seeds[-1] for curve in used]),
     )
     return made.about(made.y)
 

@@ -44,7 +44,8 @@ class Noise:
     `seeds` counts them; `own` is the variance of their values with `freedom` degrees of freedom (0: one seed, or the
     base, which is not trained), `spread` what the variance of one training set is taken to be proportional to, and
     `rest` var(e)/I. `scores` are the items' seed means less their own mean, shape (sizes, items), or None; `stated` are
-    the variances by items otherwise, or None.
+    the variances by items otherwise, or None. `of_study` is `relative` as pooled over the curves of a study that are
+    taken together.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Noise:
     rest: np.ndarray
     scores: np.ndarray | None
     stated: np.ndarray | None
+    of_study: float | None = None
 
     @property
     def knows_seeds(self) -> bool:
@@ -85,7 +87,8 @@ class Noise:
     @cached_property
     def _moderated(self) -> np.ndarray:
         """var(a) + var(e)/I: a size's own variance and the curve's, each by its degrees of freedom."""
-        whole = WHOLE_CURVE * self.relative * self.spread
+        relative = self.relative if self.of_study is None else self.of_study
+        whole = WHOLE_CURVE * relative * self.spread
         return np.where(self.trained, (self.freedom * self.own + whole) / (self.freedom + WHOLE_CURVE), 0.0)
 
     @cached_property

@@ -77,7 +77,7 @@ def test_an_edit_of_what_a_point_does_not_use_leaves_the_digest(edited, module):
 @pytest.mark.parametrize(
     ("start", "module"),
     [
-        ("src.tasks.analyze", "study/means"),
+        ("src.tasks.analyze", "study/curves"),
         ("src.tasks.analyze", "scaling/laws"),
         ("src.tasks.evaluate", "config/eval"),
         ("src.tasks.prefer", "judging/question"),
