@@ -26,7 +26,7 @@ lint: $(READY)
 	$(BIN)/deptry .
 
 ui: $(READY)
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
+	$(BIN)/mlflow ui --app-name fathom --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
 
 # torch comes first in the one pip call, under the pinned constraints, so that no other build of it is chosen.
 $(READY): pyproject.toml constraints.txt

@@ -5,10 +5,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from src.benchmarks.benchmark import Benchmark, Example, Verdict
 from src.config.train import TrainConfig
 from src.tracking.store import open_store
+
+# A busy machine is slow, not wrong.
+settings.register_profile("fathom", deadline=None)
+settings.load_profile("fathom")
+SLOW_SECONDS = 1200  # before a slow test counts as hanging; for the others see `timeout` in pyproject.toml
 
 WORDS = [a + b for a in ("ka", "lo", "mi", "nu", "pe", "ra", "so", "tu") for b in ("ba", "de", "fi", "go", "ha")]
 
@@ -90,6 +96,12 @@ SECTIONS = {
     "show": None,
     "log_level": "warning",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")

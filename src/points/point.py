@@ -1,6 +1,7 @@
 """A point before it is run: its data, its base, and the key that says whether it has been run already."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from src.tracking.identity import digest, file_digest, run_key
 
 # What of a trainer changes no number: its name, how it looks and how often it saves. Precision enters resolved.
 COSMETIC_TRAINER = {"name", "progress_bar", "checkpoint_every_steps", "precision"}
+NOT_OF_FIRST = ("benchmark", "train_on", "also")  # the keys of a point that one which comes before does not share
 
 
 Evaluated = tuple[Benchmark, list[Example]]
@@ -28,6 +30,7 @@ class Point:
     """`pool` is everything that examples can be drawn from, `test` everything that is evaluated.
 
     `also` are the further benchmarks with their test sets; `first` is the point whose weights this one starts from.
+    `untold` are overrides that its name must say beside its own words, to tell it from the others of its sweep.
     """
 
     config: TrainConfig
@@ -40,6 +43,7 @@ class Point:
     test_digest: str
     code: str
     key: str
+    untold: tuple[str, ...] = ()
 
     @property
     def trained_on(self) -> Benchmark:
@@ -47,12 +51,22 @@ class Point:
 
     @property
     def name(self) -> str:
+        return " · ".join([*self.curve, f"n={self.config.n_examples}", f"seed={self.config.seed}"])
+
+    @property
+    def curve(self) -> tuple[str, ...]:
+        """The words of the name that hold for every n and seed."""
         c = self.config
         what = [c.model.label, c.benchmark.name]
         what += [f"on {c.train_on.name}"] if c.train_on else []
         what += [f"after {self.first.config.n_examples} {self.first.trained_on.name}"] if self.first else []
         what += [c.method.name] if c.method.name != "full" else []
-        return " · ".join([*what, f"n={c.n_examples}", f"seed={c.seed}"])
+        return (*what, *self.untold)
+
+    def telling(self, untold: Sequence[str]) -> "Point":
+        """The same point, whose name says `untold` too, and what of it holds there that of the point it starts from."""
+        of_first = [override for override in untold if not override.startswith(NOT_OF_FIRST)]
+        return replace(self, untold=tuple(untold), first=self.first.telling(of_first) if self.first else None)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -15,12 +15,15 @@ VARIABLE = "FATHOM_SWEEP_JOB"
 class SweepJob:
     """One job: the parent's MLflow run, the key that was frozen when the sweep started, and the job's overrides.
 
+    `untold` are those of the overrides that the point's name would not say by itself, though others differ in them.
+
     A process that no sweep started has neither parent nor frozen key.
     """
 
     parent: str | None = None
     key: str | None = None
     overrides: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
 
     @classmethod
     def of_this_process(cls) -> "SweepJob":

@@ -16,9 +16,10 @@ from rich.table import Table
 
 from src.config.train import TrainConfig
 from src.points.point import Point, identify
-from src.study.curves import curves_of, metric_name
+from src.study.curves import metric_name
 from src.sweeps import local_processes as job_process
 from src.sweeps.job import SweepJob
+from src.sweeps.names import chart_labels, sweep_name, untold_overrides
 from src.tracking.identity import digest
 from src.tracking.query import PointRecord
 from src.tracking.query import points as complete_points
@@ -62,6 +63,8 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
     points = {(point := identify(job.config)).key: (job, point) for job in jobs}
+    untold = untold_overrides([(point.config.study, point.name, job.overrides) for job, point in points.values()])
+    points = {key: (job, point.telling(said)) for (key, (job, point)), said in zip(points.items(), untold, strict=True)}
     studies = dict.fromkeys(point.config.study for _, point in points.values())
     # A list, so that a failure in one study does not keep the next from running.
     complete = [
@@ -74,7 +77,7 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
 def _sweep_study(points: PointsByKey, n_jobs: int | None) -> bool:
     config = next(iter(points.values()))[1].config
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    name = _name(points)
+    name = sweep_name([point for _, point in points.values()])
     parent = open_sweep(store, config.study, digest(sorted(points)), name)
     parent.log_dict({key: job.overrides for key, (job, _) in points.items()}, "points.json")
     status = "KILLED"  # what remains if the following is interrupted
@@ -83,7 +86,7 @@ def _sweep_study(points: PointsByKey, n_jobs: int | None) -> bool:
         left = [pair for key, pair in points.items() if key not in done]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
         failed = _run(left, parent, n_jobs or _processes(config))
-        _curves([record for record in complete_points(store, config.study) if record.key in points], parent)
+        _curves([record for record in complete_points(store, config.study) if record.key in points], points, parent)
         status = "FAILED" if failed else "FINISHED"
     finally:
         parent.close(status)
@@ -131,7 +134,7 @@ def _start(job: Job, point: Point, parent: Sweep) -> Running:
         f"hydra.run.dir={job.directory}",
         "trainer.progress_bar=false",
     ]
-    told = SweepJob(parent.id, point.key, job.overrides).environment()
+    told = SweepJob(parent.id, point.key, job.overrides, list(point.untold)).environment()
     process = job_process.start(ENTRY_POINT, arguments, told, job.directory / "log.txt")
     return Running(job, point, process, time.monotonic())
 
@@ -144,34 +147,27 @@ def _processes(config: TrainConfig) -> int:
     return max(1, min(MOST_PROCESSES, cores // (config.trainer.threads or cores)))
 
 
-def _curves(records: Sequence[PointRecord], parent: Sweep) -> None:
+def _curves(records: Sequence[PointRecord], points: PointsByKey, parent: Sweep) -> None:
     """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
-    measured, _ = curves_of(records)
-    for curve, records in measured.items():
-        table = Table(title=curve)
-        sizes = sorted({record.n_examples for record in records})
+    measured: dict[tuple[str, ...], list[PointRecord]] = {}
+    for record in records:
+        measured.setdefault(points[record.key][1].curve, []).append(record)
+    labels = chart_labels({point.curve for _, point in points.values()})
+    for curve, of_curve in sorted(measured.items()):
+        table = Table(title=" · ".join(curve))
+        sizes = sorted({record.n_examples for record in of_curve})
         means = {
-            metric: [(n, fmean(r.metrics[metric] for r in records if r.n_examples == n)) for n in sizes]
+            metric.removeprefix("eval/"): [
+                (n, fmean(r.metrics[metric] for r in of_curve if r.n_examples == n)) for n in sizes
+            ]
             for metric in CURVE_METRICS
-            if all(metric in record.metrics for record in records)
+            if all(metric in record.metrics for record in of_curve)
         }
         for heading in ("n", *means):
-            table.add_column(heading.removeprefix("eval/"), justify="right")
+            table.add_column(heading, justify="right")
         for metric, values in means.items():
-            parent.log_curve(metric_name(f"curve/{metric}/{curve}"), values)
+            # MLflow makes what stands before the slash a section of charts.
+            parent.log_curve(metric_name(f"{metric}/{labels[curve]}"), values)
         for row, n in enumerate(sizes):
             table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in means))
         console.print(table)
-
-
-def _curve_name(point: Point) -> str:
-    c = point.config
-    return f"{c.model.label} {c.benchmark.name} {c.method.name} {c.recipe.name}"
-
-
-def _name(points: PointsByKey) -> str:
-    curves = sorted({_curve_name(point) for _, point in points.values()})
-    sizes = sorted({point.config.n_examples for _, point in points.values()})
-    seeds = {point.config.seed for _, point in points.values()}
-    what = curves[0] if len(curves) == 1 else f"{len(curves)} curves"
-    return f"sweep · {what} · n={sizes[0]}…{sizes[-1]} · {len(seeds)} seeds"

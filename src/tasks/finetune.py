@@ -36,7 +36,7 @@ def finetune(config: TrainConfig) -> None:
         return
     job = SweepJob.of_this_process()
     job.check_unchanged(point.key)
-    run_point(point, job)
+    run_point(point.telling(job.untold), job)
 
 
 def run_point(point: Point, job: SweepJob) -> str:

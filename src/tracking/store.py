@@ -30,8 +30,8 @@ from src.tracking.secrets import redact
 SQLITE = "sqlite:///"
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
-# The UI then opens a study as training runs instead of guessing.
-TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+# By this tag MLflow's UI opens a study as training runs; newer versions go by the browser instead (src/tracking/ui.py).
+KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Store:
         found = self.client.get_experiment_by_name(study)
         if found is None:
             try:
-                return str(self.client.create_experiment(study, artifact_location=self._artifacts(), tags=TRAINING))
+                tags = {KIND: TRAINING}
+                return str(self.client.create_experiment(study, artifact_location=self._artifacts(), tags=tags))
             except MlflowException:
                 found = self.client.get_experiment_by_name(study)
                 if found is None:
@@ -70,6 +71,8 @@ class Store:
                 f"study {study} was deleted in MLflow: restore its experiment (mlflow experiments restore "
                 f"--experiment-id {found.experiment_id}) or choose another study"
             )
+        if KIND not in found.tags:  # made by MLflow's own command or an older version of this project
+            self.client.set_experiment_tag(found.experiment_id, KIND, TRAINING)
         return str(found.experiment_id)
 
     def _artifacts(self) -> str | None:

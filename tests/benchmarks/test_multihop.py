@@ -108,7 +108,7 @@ def test_the_chance_level_is_low() -> None:
     assert 0.0 < multihop().chance() < 0.05
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31), hops=st.integers(1, 4))
 def test_any_number_of_hops_alone(seed: int, hops: int) -> None:
     benchmark = multihop(pool_size=50, test_size=5, min_hops=hops, max_hops=hops, seed=seed)

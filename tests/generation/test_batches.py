@@ -1,10 +1,9 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from src.generation.batches import length_sorted_batches
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 1000))
 def test_every_sequence_once_longest_first_within_the_budget(lengths: list[int], batch_tokens: int) -> None:
     batches = length_sorted_batches(lengths, batch_tokens)

@@ -23,7 +23,7 @@ class Scripted(Judge):
             keep(place, Opinion(self.script[c.first, c.second], "…"))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(script=st.lists(st.tuples(choices, choices), min_size=1, max_size=12))
 def test_exchanging_the_sides_exchanges_wins_and_losses(script, tmp_path_factory):
     directory = tmp_path_factory.mktemp("judgement")

@@ -58,7 +58,7 @@ def test_every_answer_token_is_predicted_once_from_the_token_before_it(examples,
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(examples=examples_of_any_length)
 def test_gradients_are_equal_with_and_without_packing_and_accumulation(name, examples):
     model = model_of(name)

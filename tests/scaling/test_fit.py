@@ -51,7 +51,7 @@ def test_table_7_lies_within_the_intervals_under_binomial_noise() -> None:
     assert inside >= 24  # of 30, at 90 %
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(1, 40), st.floats(3, 30))
 def test_paper_law_is_recovered(a: float, b: float) -> None:
     percent = a * SIZES ** (1 / b)
@@ -59,14 +59,14 @@ def test_paper_law_is_recovered(a: float, b: float) -> None:
         assert fit_law(exact(percent / 100, "accuracy"), PAPER).parameters == pytest.approx([a, b], rel=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.05, 3), st.floats(0.3, 10), st.floats(0.15, 1.2))
 def test_power_law_with_floor_is_recovered_from_losses(floor: float, gain: float, beta: float) -> None:
     fit = fit_law(exact(floor + gain * SIZES**-beta, "loss"), POWER_FLOOR)
     assert fit.parameters == pytest.approx([floor, gain, beta], rel=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.05, 0.4), st.floats(0.3, 0.6), st.floats(0.15, 1.0))
 def test_power_law_with_floor_is_recovered_from_accuracies(floor: float, gain: float, beta: float) -> None:
     fit = fit_law(exact(1 - floor - gain * SIZES**-beta, "accuracy"), POWER_FLOOR)
@@ -151,7 +151,7 @@ def test_real_finetuning_losses() -> None:
     assert np.mean(rectified) <= 0.0065
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(chance=st.floats(0, 0.6), gain=st.floats(0.05, 0.3))
 def test_no_law_of_accuracies_leaves_chance_to_1(chance: float, gain: float) -> None:
     values = np.clip(chance + gain * np.log10(SIZES), 0, 1)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def run(root, *overrides, **keywords):
     return subprocess.run(command(root, *overrides, **keywords), cwd=ROOT, capture_output=True, text=True)
 
 
+@contextmanager
+def at_its_first_checkpoint(root, arguments):
+    """The process once a checkpoint of it is there; it is gone at the end, whatever happens."""
+    process = subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    try:
+        while not list(root.glob("work/*/*.ckpt")):
+            assert process.poll() is None, "it ended before its first checkpoint"
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def scientific(root):
     """Every point's metrics that are not about time, by what the point is."""
     store = open_store(None, root)
@@ -60,12 +75,8 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
     assert result.returncode == 0, result.stdout + result.stderr
 
     root = tmp_path / "b" / "mlruns"
-    process = subprocess.Popen(command(root, *sweep), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(root.glob("work/*/*.ckpt")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.kill()  # SIGKILL: nothing can be tidied up
-    process.wait()
+    with at_its_first_checkpoint(root, command(root, *sweep)) as process:
+        process.kill()  # SIGKILL: nothing can be tidied up
     assert len(scientific(root)) < 3
 
     result = run(root, *sweep)
@@ -77,9 +88,7 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
 
     (parent,) = runs_of_kind(root, "sweep")
     assert {r.data.tags["mlflow.parentRunId"] for r in finished} == {parent.info.run_id}
-    curve = open_store(None, root).client.get_metric_history(
-        parent.info.run_id, "curve/eval/nll/tiny_llama3-s arithmetic full tiny"
-    )
+    curve = open_store(None, root).client.get_metric_history(parent.info.run_id, "nll/tiny_llama3-s arithmetic")
     assert {point.step: point.value for point in curve} == {
         n: metrics["eval/nll"] for (_, n, _), metrics in scientific(root).items()
     }
@@ -139,14 +148,9 @@ def test_a_full_disk_at_checkpoint_time_fails_the_run_and_a_later_try_completes_
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_point_resumable(tmp_path):
     root = tmp_path / "mlruns"
-    process = subprocess.Popen(
-        command(root, "n_examples=8", "recipe.steps=20000", multirun=False), cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not list(root.glob("work/*/*.ckpt")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    with at_its_first_checkpoint(root, command(root, "n_examples=8", "recipe.steps=20000", multirun=False)) as process:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
     assert process.returncode != 0
     (killed,) = runs_of_kind(root, "finetune")
     assert killed.info.status == "KILLED"

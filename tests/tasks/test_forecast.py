@@ -5,6 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
+
+from src.config.analyze import ForecastConfig
+from src.config.check import check
+from src.errors import FathomError
+from src.tasks.forecast import forecast_csv
+
+ROOT = Path(__file__).parents[2]
 
 
 def analyze(*overrides: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +54,9 @@ def test_a_file_of_losses_becomes_a_json_list_of_forecasts(tmp_path: Path) -> No
     ],
 )
 def test_wrong_settings_get_a_sentence(override: str, sentence: str) -> None:
-    done = analyze("source.path=x.csv", "metric=loss", "predict_at=[10]", override)
-    assert done.returncode == 1
-    assert sentence in done.stderr and "Traceback" not in done.stderr
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        overrides = ["source=csv", "source.path=x.csv", "metric=loss", "predict_at=[10]", override]
+        config = compose("analyze", overrides=overrides)
+    with pytest.raises(FathomError) as error:
+        forecast_csv(check(config, ForecastConfig))
+    assert sentence in str(error.value)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +28,12 @@ def store(root: Path) -> Store:
 
 
 @pytest.fixture
-def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a Python process that runs `code` with `arguments`; its output is piped."""
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a Python process that runs `code` with `arguments`, its output piped. What is left at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(code: str, *arguments: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -40,5 +41,9 @@ def start() -> Callable[..., subprocess.Popen[str]]:
             cwd=REPOSITORY,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        process.kill()

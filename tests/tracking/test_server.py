@@ -37,7 +37,7 @@ def server(port: int, root: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *backend]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        for _ in range(600):
+        while True:
             assert process.poll() is None, "the tracking server did not start"
             try:
                 urllib.request.urlopen(f"{uri}/health", timeout=5).close()

@@ -76,6 +76,17 @@ def test_an_experiment_for_each_study(store: Store) -> None:
     assert store.experiment("t") != store.experiment("s")
 
 
+def test_an_experiment_is_of_the_training_kind_unless_its_owner_says_otherwise(store: Store) -> None:
+    def kind(study: str) -> str:
+        return str(store.client.get_experiment(store.experiment(study)).tags["mlflow.experimentKind"])
+
+    assert kind("made here") == "custom_model_development"
+    store.client.create_experiment("made elsewhere")
+    assert kind("made elsewhere") == "custom_model_development"
+    store.client.create_experiment("told", tags={"mlflow.experimentKind": "genai_development"})
+    assert kind("told") == "genai_development"
+
+
 def test_studies_that_cannot_be(store: Store) -> None:
     with pytest.raises(FathomError, match="study=Default is MLflow's own"):
         store.experiment("Default")

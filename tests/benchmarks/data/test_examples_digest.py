@@ -1,6 +1,6 @@
 from dataclasses import astuple, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import Example
@@ -9,7 +9,6 @@ from src.benchmarks.data.examples_digest import examples_digest
 examples = st.builds(Example, prompt=st.text(), answer=st.text(), gold=st.text(), hidden=st.text())
 
 
-@settings(deadline=None)
 @given(st.lists(examples, max_size=4), st.lists(examples, max_size=4))
 def test_equal_digests_mean_equal_examples(a: list[Example], b: list[Example]) -> None:
     assert (examples_digest(a) == examples_digest(b)) == (list(map(astuple, a)) == list(map(astuple, b)))

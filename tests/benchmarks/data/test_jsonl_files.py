@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import BadData
@@ -13,7 +13,6 @@ FIELDS = {"question": str, "answer": str}
 GOOD = b'{"question": "q", "answer": "a"}\n'
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.tuples(st.text(), st.text()), min_size=1), ascii_only=st.booleans())
 def test_what_was_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str]], ascii_only: bool

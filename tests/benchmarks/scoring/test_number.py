@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import Verdict
@@ -58,7 +58,6 @@ def test_another_marker() -> None:
     assert final_number("#### 1 (answer): 2", marker="(answer):") == "2"
 
 
-@settings(deadline=None)
 @given(decimals, st.sampled_from(["{}", "${}", "{}%", "{} dollars", "{}.", "**{}**", "  {}\n\n#### 3"]))
 def test_decimals_survive_formatting(value: Decimal, form: str) -> None:
     written = form.format(f"{value:,f}")
@@ -67,21 +66,18 @@ def test_decimals_survive_formatting(value: Decimal, form: str) -> None:
     assert Decimal(number) == value
 
 
-@settings(deadline=None)
 @given(decimals, st.integers(0, 5))
 def test_equal_numbers_have_one_normal_form(value: Decimal, zeros: int) -> None:
     longer = f"{value:f}" + "0" * zeros
     assert final_number(f"#### {longer}") == final_number(f"#### {value:,f}")
 
 
-@settings(deadline=None)
 @given(decimals)
 def test_the_normal_form_is_its_own(value: Decimal) -> None:
     number = final_number(f"#### {value:f}")
     assert final_number(f"#### {number}") == number
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("####" * 1000)
 @example("#### $" * 1000)
@@ -92,7 +88,6 @@ def test_any_text_gives_a_number_or_none(text: str) -> None:
         assert number is None or Decimal(number).is_finite()
 
 
-@settings(deadline=None)
 @given(decimals, decimals)
 def test_same_number_is_numeric_equality(a: Decimal, b: Decimal) -> None:
     assert same_number(f"{a:f}", f"{b:f}") == (a == b)

@@ -67,7 +67,7 @@ def test_a_browser_draws_every_chart(tmp_path):
     path = tmp_path / "report.html"
     path.write_text(report(CURVES, MANY, EMPTY), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
-    dom = subprocess.run([BROWSER, *options, path.as_uri()], capture_output=True, text=True, timeout=120).stdout
+    dom = subprocess.run([BROWSER, *options, path.as_uri()], capture_output=True, text=True).stdout
     assert dom.count("<svg") == 3
     drawn = re.findall(r"<svg.*?</svg>", dom, re.S)
     assert drawn[0].count("<circle") == 2 * len(DOTS) + 1  # and the hover mark
