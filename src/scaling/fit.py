@@ -1,5 +1,6 @@
 """Fitting a law to a curve: weighted least squares, bounded, from many starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy.optimize import least_squares
 
 from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.laws import Law, Quantity
+from src.scaling.laws.law import Law, Quantity
 from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
@@ -19,8 +20,9 @@ METHOD = (
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A law with the parameters that fit a curve.
+    """A law with the parameters that fit a curve, or, of a law over sizes, several.
 
+    `sizes` is n as `Law.predict` takes it, `jacobian` that of the weighted residuals, shape (points, parameters).
     `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
     weighted, on the same scale. `unpinned` names the parameters that move along a direction in which the fit does not
     change. `notes` are sentences: sizes left out, a parameter on its bound, what is unpinned, a search that did not
@@ -32,6 +34,7 @@ class Fit:
     sizes: np.ndarray
     weights: np.ndarray
     parameters: np.ndarray
+    jacobian: np.ndarray
     objective: float
     r_squared: float
     residuals: np.ndarray
@@ -43,7 +46,7 @@ class Fit:
     notes: tuple[str, ...]
 
     def predict(self, n: np.ndarray) -> np.ndarray:
-        """The fitted metric (accuracy in [0, 1] or loss) at n, shape (sizes,)."""
+        """The fitted metric (accuracy in [0, 1] or loss) at n as `Law.predict` takes it, shape (points,)."""
         return self.quantity.to_metric(self.law.predict(n, self.parameters))
 
     @property
@@ -60,8 +63,11 @@ def points_needed(law: Law) -> int:
 def fit_law(curve: Curve, law: Law) -> Fit:
     """Fit one law to the seed means of a curve.
 
-    Raises FathomError if the law is not meant for this kind of metric or the curve has too few sizes for it.
+    Raises FathomError if the law is not meant for one curve, or for this kind of metric, or if the curve has too few
+    sizes for it.
     """
+    if law.over_sizes:
+        raise FathomError(f"law {law.name} is fitted to models of several sizes together: curve {curve.name} is one")
     if curve.kind not in law.quantities:
         raise FathomError(f"law {law.name} is not meant for {curve.kind}: curve {curve.name}, metric {curve.metric}")
     quantity = law.quantities[curve.kind]
@@ -74,7 +80,15 @@ def fit_law(curve: Curve, law: Law) -> Fit:
             f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
             f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
         )
-    values = quantity.from_metric(curve.means[used])
+    left_out = [f"{size:g}" for size in curve.sizes[~used]]
+    notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
+    return fit_points(law, quantity, n, quantity.from_metric(curve.means[used]), weights, notes)
+
+
+def fit_points(
+    law: Law, quantity: Quantity, n: np.ndarray, values: np.ndarray, weights: np.ndarray, notes: Sequence[str] = ()
+) -> Fit:
+    """Fit a law to values of its quantity at n as `Law.predict` takes it, with weights; both have shape (points,)."""
     targets = quantity.residual_scale(values)
     starts = law.starts(float(values.max()) or 1.0)
     found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(starts), 1)), weights, starts)
@@ -94,13 +108,9 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     objective = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
     agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
-    left_out = [f"{size:g}" for size in curve.sizes[~used]]
-    on_bounds = _on_bounds(law, parameters)
     unpinned = _unpinned(law, np.asarray(polished.jac))
-    notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
-    if unpinned:
-        notes.append(f"not identifiable: the fit does not change along {', '.join(unpinned)}")
-    notes += on_bounds + ([] if polished.success else ["the search did not converge"])
+    flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
+    stopped = [] if polished.success else ["the search did not converge"]
     deviations = targets - quantity.residual_scale(law.predict(n, parameters))
     return Fit(
         law=law,
@@ -108,6 +118,7 @@ def fit_law(curve: Curve, law: Law) -> Fit:
         sizes=n,
         weights=weights,
         parameters=parameters,
+        jacobian=np.asarray(polished.jac),
         objective=objective,
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
         residuals=deviations,
@@ -116,7 +127,7 @@ def fit_law(curve: Curve, law: Law) -> Fit:
         starts=len(starts),
         starts_agreeing=agreeing,
         unpinned=unpinned,
-        notes=tuple(notes),
+        notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
     )
 
 

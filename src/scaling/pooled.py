@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from src.scaling.shapes import Shape
+from src.scaling.laws.shape import Shape
 
 PADDING = 1e6  # variance of a place that holds no measurement
 PRIOR_CURVES = 5  # how many curves the prior spread counts for
