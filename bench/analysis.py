@@ -18,6 +18,7 @@ import numpy as np
 
 from src.config.analyze import AnalyzeConfig
 from src.config.tracking import Tracking
+from src.scaling.laws import LAWS
 from src.tasks import analyze as analysis
 from src.tracking import tags as tag
 from src.tracking.store import open_store
@@ -121,7 +122,8 @@ def main(replicates: int) -> None:
         print(f"study made in {time.perf_counter() - started:.0f} s")
     # Another random seed each time, since the same analysis again is not logged again.
     config = AnalyzeConfig(
-        study="big", metrics=["eval/accuracy", "eval/nll"], replicates=replicates, confidence=0.9,
+        study="big", metrics=["eval/accuracy", "eval/nll"], laws=[law.name for law in LAWS],
+        replicates=replicates, confidence=0.9,
         seed=time.time_ns() % 2**32, out=ROOT / "out", log_level="warning",
         tracking=Tracking(uri=None, root=ROOT / "mlruns", save_model=False, flush_seconds=10),
     )  # fmt: skip

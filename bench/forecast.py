@@ -22,7 +22,10 @@ from src.scaling.accept_then_stop import accept_then_stop
 from src.scaling.bootstrap import bootstrap
 from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.fit import fit_law
-from src.scaling.laws import CATALOGUE, PAPER, POWER_FLOOR, RECTIFIED, Law
+from src.scaling.laws import CATALOGUE
+from src.scaling.laws.law import Law
+from src.scaling.laws.power_laws import PAPER, POWER_FLOOR
+from src.scaling.laws.saturating_laws import RECTIFIED
 from src.scaling.pooled_forecast import CurveForecast, forecast
 from src.scaling.two_step import TwoStep, fit_two_step
 
@@ -377,25 +380,12 @@ def _scored(exact: np.ndarray, rng: np.random.Generator) -> Curve:
     return Curve("c", "accuracy", "accuracy", tuple(points))
 
 
-TRUTH: dict[str, tuple[float, ...]] = {
-    "paper": (8.14, 4.97),
-    "log_linear": (5, 4),
-    "odds": (0.8, 500, 0.7),
-    "power_floor": (0.5, 3, 0.3),
-    "rectified": (0.5, 30, 10, 0.4),
-    "exponential": (0.5, 2, 3e4),
-    "m4": (0.5, 3, 1, 1e4, 0.4),
-    "broken_1": (0.3, 3, 0.03, 0.4, 3e3, 1),
-    "broken_2": (0.2, 3, 0.02, 0.2, 1e3, 0.3, 0.3, 1e6, 0.5),
-}
-
-
 def recovery_table(trials: int = 100) -> None:
     """Each law from noisy points of its own: 4 seeds, noise of 1 % (losses) or 1 point (accuracies) between seeds."""
     print("recovery: median error of the estimate / coverage of its 90 % interval, per parameter")
-    for law in CATALOGUE:
+    for law in (law for law in CATALOGUE if not law.over_sizes):
         estimates, inside = [], []
-        truth = np.array(TRUTH[law.name])
+        truth = np.array(law.example)
         for trial in range(trials):
             curve = _noisy(law, truth, np.random.default_rng(trial))
             fit = fit_law(curve, law)
@@ -423,7 +413,7 @@ def _noisy(law: Law, truth: np.ndarray, rng: np.random.Generator) -> Curve:
 
 def speed_table(curves: int = 1000, replicates: int = 1000) -> None:
     """A law of three parameters fitted to curves and to their bootstrap replicates, in one process."""
-    truth = np.array(TRUTH["power_floor"])
+    truth = np.array(POWER_FLOOR.example)
     made = [_noisy(POWER_FLOOR, truth, np.random.default_rng(i)).between(10, 10_000_000) for i in range(curves)]
     started = time.perf_counter()
     for curve in made:

@@ -16,6 +16,7 @@ class AnalyzeConfig(Section):
     source: MLflowSource = MLflowSource(kind="mlflow")
     study: str = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
+    laws: list[str] = Field(min_length=1, description="names in the catalogue of src/scaling/laws")
     replicates: int = Field(gt=0, description="bootstrap replicates")
     confidence: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)

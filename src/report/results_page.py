@@ -11,7 +11,7 @@ import numpy as np
 
 from src.scaling.analysis import Row
 from src.scaling.curve import Curve
-from src.scaling.laws import PAPER
+from src.scaling.laws.power_laws import PAPER
 from src.scaling.noise import difference
 from src.study.curves import curve_of
 from src.tracking.provenance import provenance
@@ -35,7 +35,9 @@ def results_page(study: str, points_of: Mapping[str, Sequence[PointRecord]], law
         "test items.",
     ]
     sections = (_section(name, points, laws) for name, points in points_of.items())
-    return "\n".join([*head, *(line for section in sections for line in section)]) + "\n"
+    joint = [row for row in laws if row.curve not in points_of]
+    tail = ["", "## Over model sizes", "", *(f"{_law(row)} ({row.curve}, {row.metric})" for row in joint)]
+    return "\n".join([*head, *(line for section in sections for line in section), *(tail if joint else [])]) + "\n"
 
 
 def _section(name: str, points: Sequence[PointRecord], laws: Sequence[Row]) -> list[str]:

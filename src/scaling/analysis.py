@@ -11,7 +11,10 @@ from src.scaling.diagnose import refusal
 from src.scaling.fit import METHOD as FITTING
 from src.scaling.fit import Fit, fit_law, points_needed
 from src.scaling.holdout import HoldOut, hold_out
-from src.scaling.laws import Law, laws_for
+from src.scaling.joint import METHOD as JOINT_FITTING
+from src.scaling.joint import JointAnalysis, SizedCurves, analyse_joint
+from src.scaling.laws import LAWS
+from src.scaling.laws.law import Law
 
 WIDEST = 1000
 
@@ -63,33 +66,49 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class StudyAnalysis:
-    """All curves of a study. `methods` states how the numbers were made."""
+    """All curves of a study, and those of several model sizes. `methods` states how the numbers were made."""
 
     curves: tuple[CurveAnalysis, ...]
+    joint: tuple[JointAnalysis, ...]
     confidence: float
     methods: str
 
     def rows(self) -> list[Row]:
-        """The table: a row per curve and law, or one per refused curve."""
-        return [row for analysis in self.curves for row in _rows(analysis)]
+        """The table: a row per curve and law, or one per refused curve, and a row per law over sizes."""
+        return [row for analysis in self.curves for row in _rows(analysis)] + [_joint_row(made) for made in self.joint]
 
 
-def analyse(curves: Sequence[Curve], replicates: int = 1000, confidence: float = 0.9, seed: int = 0) -> StudyAnalysis:
+def analyse(
+    curves: Sequence[Curve],
+    replicates: int = 1000,
+    confidence: float = 0.9,
+    seed: int = 0,
+    laws: Sequence[Law] = LAWS,
+    sized: Sequence[SizedCurves] = (),
+) -> StudyAnalysis:
     """Diagnose each curve, fit each law meant for it, resample, hold out the largest size.
 
-    The same curves, replicates, confidence and seed give the same numbers.
+    Laws over sizes are fitted to `sized`. The same curves, laws, replicates, confidence and seed give the same numbers.
     """
-    done = tuple(_analyse_curve(curve, replicates, confidence, seed) for curve in curves)
+    done = tuple(_analyse_curve(curve, laws, replicates, confidence, seed) for curve in curves)
+    over = [law for law in laws if law.over_sizes]
+    joint = [analyse_joint(on, law, confidence) for on in sized for law in over if on.curves[0].kind in law.quantities]
     resampled = f"{replicates} replicates, {confidence:.0%} intervals, random seed {seed}."
-    return StudyAnalysis(done, confidence, f"{FITTING} {INTERVALS} {resampled}")
+    methods = " ".join([FITTING, INTERVALS, resampled, *([JOINT_FITTING] if joint else [])])
+    return StudyAnalysis(done, tuple(joint), confidence, methods)
 
 
-def _analyse_curve(curve: Curve, replicates: int, confidence: float, seed: int) -> CurveAnalysis:
-    refused = refusal(curve)
+def _analyse_curve(curve: Curve, laws: Sequence[Law], replicates: int, confidence: float, seed: int) -> CurveAnalysis:
+    meant = [law for law in laws if curve.kind in law.quantities]
+    if not meant:
+        asked = ", ".join(law.name for law in laws)
+        return CurveAnalysis(curve, f"none of the laws asked for ({asked}) is meant for {curve.kind}", ())
+    of_one = [law for law in meant if not law.over_sizes]
+    refused = refusal(curve, of_one) if of_one else None
     if refused:
         return CurveAnalysis(curve, refused, ())
-    laws = tuple(_analyse_law(curve, law, replicates, confidence, seed) for law in laws_for(curve.kind))
-    return CurveAnalysis(curve, None, laws)
+    done = tuple(_analyse_law(curve, law, replicates, confidence, seed) for law in of_one)
+    return CurveAnalysis(curve, None, done)
 
 
 def _analyse_law(curve: Curve, law: Law, replicates: int, confidence: float, seed: int) -> LawAnalysis:
@@ -123,6 +142,19 @@ def _row(curve: Curve, result: LawAnalysis) -> Row:
             parameters[name] += f" [{low:.3g}, {high:.3g}]"
     r_squared = f"{result.fit.r_squared:.3f}"
     return Row(curve.name, curve.metric, result.law.name, parameters, r_squared, _check(result.hold_out), note)
+
+
+def _joint_row(made: JointAnalysis) -> Row:
+    where, note = (made.on.name, made.on.curves[0].metric, made.law.name), "; ".join(made.notes)
+    if made.fit is None or made.intervals is None:
+        return Row(*where, {}, "–", "–", note)
+    parameters = {
+        name: f"{value:.4g} [{low:.3g}, {high:.3g}]"
+        for (name, value), (low, high) in zip(made.fit.named.items(), made.intervals, strict=True)
+    }
+    curves = f"{made.held_out} curve" + "s" * (made.held_out > 1)
+    check = "–" if made.off is None else f"n={made.largest_n}: RMS log error {made.off:.3g} over {curves}"
+    return Row(*where, parameters, f"{made.fit.r_squared:.3f}", check, note)
 
 
 def _check(held: HoldOut | None) -> str:

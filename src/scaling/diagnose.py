@@ -1,24 +1,27 @@
 """Curves that no law should be fitted to: a sentence in place of a number."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import t as student
 
 from src.scaling.curve import Curve
 from src.scaling.fit import points_needed
-from src.scaling.laws import laws_for
+from src.scaling.laws import LAWS
+from src.scaling.laws.law import Law
 
 LEVEL = 0.05  # of the one-sided trend test
 
 
-def refusal(curve: Curve) -> str | None:
-    """Why no law is fitted to this curve, or None where one can be.
+def refusal(curve: Curve, laws: Sequence[Law] = LAWS) -> str | None:
+    """Why none of these laws is fitted to this curve, or None where one can be.
 
     Too few sizes, on the floor (no mean above chance by more than its noise), or no trend with ln n in the right
     direction: a one-sided t test of the slope over n ≥ 1, with the noise between seeds or test items where it is
     known and the scatter about the line where it is not.
     """
     sizes = curve.sizes[curve.sizes >= 1]
-    needed = min(points_needed(law) for law in laws_for(curve.kind))
+    needed = min(points_needed(law) for law in laws if curve.kind in law.quantities)
     if len(sizes) < needed:
         return f"too few points: {len(sizes)} sizes of n ≥ 1, a law needs at least {needed}; measure more sizes"
     trained = curve.between(1)

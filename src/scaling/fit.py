@@ -1,5 +1,6 @@
 """Fitting a law to a curve: weighted least squares, bounded, from many starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy.optimize import least_squares
 
 from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.laws import Law, Quantity
+from src.scaling.laws.law import Law, Quantity
 from src.scaling.levenberg_marquardt import solve_many
 
 METHOD = (
@@ -22,8 +23,9 @@ WEIGHINGS = 4  # rounds of fit and s²: the weights move by less than a percent 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A law with the parameters that fit a curve.
+    """A law with the parameters that fit a curve, or, of a law over sizes, several.
 
+    `sizes` is n as `Law.predict` takes it, `jacobian` that of the weighted residuals, shape (points, parameters).
     `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
     weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
     names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
@@ -36,6 +38,7 @@ class Fit:
     weights: np.ndarray
     scatter: float
     parameters: np.ndarray
+    jacobian: np.ndarray
     objective: float
     r_squared: float
     residuals: np.ndarray
@@ -47,7 +50,7 @@ class Fit:
     notes: tuple[str, ...]
 
     def predict(self, n: np.ndarray) -> np.ndarray:
-        """The fitted metric (accuracy in [0, 1] or loss) at n, shape (sizes,)."""
+        """The fitted metric (accuracy in [0, 1] or loss) at n as `Law.predict` takes it, shape (points,)."""
         return self.quantity.to_metric(self.law.predict(n, self.parameters))
 
     @property
@@ -64,8 +67,11 @@ def points_needed(law: Law) -> int:
 def fit_law(curve: Curve, law: Law) -> Fit:
     """Fit one law to the seed means of a curve.
 
-    Raises FathomError if the law is not meant for this kind of metric or the curve has too few sizes for it.
+    Raises FathomError if the law is not meant for one curve, or for this kind of metric, or if the curve has too few
+    sizes for it.
     """
+    if law.over_sizes:
+        raise FathomError(f"law {law.name} is fitted to models of several sizes together: curve {curve.name} is one")
     if curve.kind not in law.quantities:
         raise FathomError(f"law {law.name} is not meant for {curve.kind}: curve {curve.name}, metric {curve.metric}")
     quantity = law.quantities[curve.kind]
@@ -78,10 +84,28 @@ def fit_law(curve: Curve, law: Law) -> Fit:
             f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
             f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
         )
-    values = quantity.from_metric(used.means)
+    left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
+    notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
+    noise = noise_of_targets(used, quantity)
+    return fit_points(law, quantity, n, quantity.from_metric(used.means), noise, used.seeds, notes)
+
+
+def fit_points(
+    law: Law,
+    quantity: Quantity,
+    n: np.ndarray,
+    values: np.ndarray,
+    noise: np.ndarray,
+    seeds: np.ndarray,
+    notes: Sequence[str] = (),
+) -> Fit:
+    """Fit a law to values of its quantity, shape (points,), at n as `Law.predict` takes it.
+
+    `noise` is their covariance on the residual scale, shape (points, points); zeros where none is known: the weights
+    are then the numbers of `seeds`.
+    """
     targets = quantity.residual_scale(values)
-    noise = _noise_of_targets(used, quantity)
-    weights, scatter = used.seeds / used.seeds.mean(), 0.0
+    weights, scatter = seeds / seeds.mean(), 0.0
     grid = law.starts(float(values.max()) or 1.0)
     found = grid
     for round_ in range(WEIGHINGS if noise.any() else 1):
@@ -107,13 +131,9 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     objective = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
     agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
-    left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
-    on_bounds = _on_bounds(law, parameters)
     unpinned = _unpinned(law, np.asarray(polished.jac))
-    notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
-    if unpinned:
-        notes.append(f"not identifiable: the fit does not change along {', '.join(unpinned)}")
-    notes += on_bounds + ([] if polished.success else ["the search did not converge"])
+    flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
+    stopped = [] if polished.success else ["the search did not converge"]
     deviations = targets - quantity.residual_scale(law.predict(n, parameters))
     return Fit(
         law=law,
@@ -122,6 +142,7 @@ def fit_law(curve: Curve, law: Law) -> Fit:
         weights=weights,
         scatter=scatter,
         parameters=parameters,
+        jacobian=np.asarray(polished.jac),
         objective=objective,
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
         residuals=deviations,
@@ -130,11 +151,11 @@ def fit_law(curve: Curve, law: Law) -> Fit:
         starts=len(grid),
         starts_agreeing=agreeing,
         unpinned=unpinned,
-        notes=tuple(notes),
+        notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
     )
 
 
-def _noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
+def noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
     """Covariance of the seed means on the residual scale, shape (sizes, sizes); zeros where no noise is known."""
     if not curve.noise.known:
         return np.zeros((len(curve.sizes), len(curve.sizes)))
@@ -167,7 +188,7 @@ def _beyond_noise(
         up, down = (quantity.residual_scale(law.predict(n, parameters + of)) for of in (step, -step))
         columns.append(root * (up - down) / (2 * step[k]))
     tangent = np.nan_to_num(np.stack(columns, axis=1))
-    off = np.eye(len(n)) - tangent @ np.linalg.pinv(tangent)
+    off = np.eye(len(left)) - tangent @ np.linalg.pinv(tangent)
     expected = np.trace(off @ (root[:, None] * noise * root))
     return max(0.0, float(((root * left) ** 2).sum() - expected) / float(np.trace(off @ np.diag(root**2))))
 

@@ -7,7 +7,7 @@ import numpy as np
 from src.scaling.bootstrap import Bootstrap, bootstrap
 from src.scaling.curve import Curve
 from src.scaling.fit import Fit, fit_law, points_needed
-from src.scaling.laws import Law
+from src.scaling.laws.law import Law
 
 
 @dataclass(frozen=True, eq=False)

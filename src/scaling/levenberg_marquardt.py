@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from src.scaling.laws import Law, Quantity
+from src.scaling.laws.law import Law, Quantity
 
 
 def solve_many(

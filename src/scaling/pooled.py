@@ -1,10 +1,25 @@
 """Partial pooling: one shape fitted to all curves of a study together, each helped by the others.
 
-The latent value of curve i at x = ln n, ln L of a loss, is shape(theta_i, x) + g_i(x) + noise. The theta_i are
-Normal(mu, Sigma) over the study; g_i is an integrated Brownian motion, so that a curve that leaves the shape keeps the
-slope at which it left. mu, Sigma, the size tau of g and the noise sigma come from the study's own curves by EM
-(empirical Bayes) with weak priors; each E-step is a Gauss–Newton approximation (Laplace) about the most probable
-theta_i.
+The latent value of curve i at x = ln n, ln L of a loss, is
+
+    y_i = f(theta_i, x_i) + s_i·g_i(x_i) + noise,    theta_i ~ N(mu, Sigma),    mu ~ N(m, D),
+
+f the shape, s_i the share of a deviation that its bounds let through, g_i an integrated Brownian motion of size tau, so
+that a curve that leaves the shape keeps the slope at which it left, and noise of variance v_i (known) + sigma². Given
+theta_i, y_i is normal about f with the covariance V_i = tau² s_i s_i' ∘ K + diag(sigma² + v_i), K that of g_i/tau.
+
+mu, Sigma, tau and sigma come from the study's own curves by EM (empirical Bayes) with weak priors. In each round:
+
+E. theta_i at its most probable, with f linear about it (Laplace; J_i = df/dtheta_i):
+   C_i = (J_i' V_i⁻¹ J_i + Sigma⁻¹)⁻¹, the covariance of theta_i for a known mu. When mu moves, theta_i follows by
+   F_i = C_i Sigma⁻¹. With all theta_i integrated out, mu has the covariance
+   M = (D⁻¹ + Σ_i (Sigma⁻¹ − Sigma⁻¹ C_i Sigma⁻¹))⁻¹ about the solution of
+   (D⁻¹ + c Sigma⁻¹) mu = D⁻¹ m + Sigma⁻¹ Σ_i theta_i, for c curves.
+M. Sigma is the mean of E[(theta_i − mu)(theta_i − mu)'] = (θ̂_i − μ̂)(θ̂_i − μ̂)' + C_i + (F_i − 1) M (F_i − 1)', the prior
+   spread counting as PRIOR_CURVES more. tau and sigma maximise the expected ln N(y_i; f, V_i), in which the residuals'
+   second moment is (y_i − f)(y_i − f)' + J_i T_i J_i' with T_i = C_i + F_i M F_i', all that is unknown of theta_i.
+
+Dempster, Laird, Rubin 1977; for mixed models that are linear about the mode, Lindstrom and Bates 1990.
 """
 
 from dataclasses import dataclass, replace
@@ -13,11 +28,13 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from src.scaling.shapes import Shape
+from src.scaling.laws.shape import Shape
 
-PADDING = 1e6  # variance of a place that holds no measurement
-PRIOR_CURVES = 5  # how many curves the prior spread counts for
-ROUNDS = 60
+PADDING = 1e6  # variance of a place that holds no measurement: latent values differ by tens at most
+PRIOR_CURVES = 5  # how many curves the prior spread counts for: from six curves on, the study's own counts for more
+ROUNDS = 60  # a fixed number, so that a study's answer does not turn on a tolerance
+FIRST_STEPS, STEPS = 60, 10  # of theta: the first round starts from the prior mean, the others from the last theta
+LARGEST_STEP = 2  # of theta, whose coordinates are logarithms or logits: a factor of e² at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +47,7 @@ class Observations:
 
     @property
     def scales(self) -> tuple[float, float]:
-        """Prior medians of tau and sigma, each within a factor of e."""
+        """Prior medians of tau and sigma, each within a factor of e: half a percent of a loss."""
         return 0.005, 0.005
 
     @property
@@ -92,6 +109,9 @@ class Pooled:
 
         Up to a constant that is the same for every shape fitted to the same points.
         """
+        # ln p(y) ≈ ln p(y | theta) + ln p(theta | mu) + ln p(mu) at the mode + ½ Σ ln |C_i| + ½ ln |M|: the powers of
+        # 2π of theta and mu cancel, those of y are the constant. `unlikely` holds the quadratic forms, `volume` the
+        # determinants, both times −2.
         noise = _noise(self.points, self.shape, self.theta, self.tau, self.sigma)
         off = self.points.y - self.shape.at(self.theta, self.points.x)
         away = self.theta - self.mean
@@ -119,17 +139,20 @@ class Pooled:
         rng = np.random.default_rng(seed)
         curves, size = self.theta.shape
         x = np.broadcast_to(np.log(n), (curves, n.shape[-1]))
+        # theta_i = θ̂_i + F_i (mu − μ̂) + C_i^½ z: curves move together with mu, and each by itself.
         mean = rng.multivariate_normal(np.zeros(size), self.mean_covariance, count, method="eigh")
         follow = self.covariance @ np.linalg.inv(self.spread)
         own = np.einsum("cpq,dcq->dcp", np.linalg.cholesky(self.covariance), rng.standard_normal((count, curves, size)))
         theta = self.theta + np.einsum("cpq,dq->dcp", follow, mean) + own
+        # g at x given the points (y, at X): mean K(x, X) s V⁻¹ (y − f), covariance K(x, x) − K(x, X) s V⁻¹ s' K(X, x),
+        # both with tau² in K. The mean follows each draw of theta, the covariance is taken at θ̂.
         shape = (count, *x.shape)
         start = _start(self.points)
         across = self.tau**2 * _brownian(x, self.points.x, start)
         seen = self.shape.share_at(self.theta, self.points.x)[:, None, :]
         noise_of = np.linalg.inv(_noise(self.points, self.shape, self.theta, self.tau, self.sigma))
         left = self.tau**2 * _brownian(x, x, start) - across * seen @ noise_of @ np.swapaxes(across * seen, 1, 2)
-        root = np.linalg.cholesky(left + 1e-10 * np.eye(x.shape[1]))
+        root = np.linalg.cholesky(left + 1e-10 * np.eye(x.shape[1]))  # rounding can make a small eigenvalue negative
         pull = np.einsum("cst,dct->dcs", across, self._pull(theta))
         g = pull + np.einsum("cst,dct->dcs", root, rng.standard_normal(shape))
         latent = self.shape.at(theta, x) + self.shape.share_at(theta, x) * g
@@ -160,8 +183,10 @@ def pool(points: Observations, shape: Shape) -> Pooled:
     for round_ in range(ROUNDS):
         precision = np.linalg.inv(spread)
         inverse = np.linalg.inv(_noise(points, shape, theta, *np.exp(logs)))
-        theta, covariance = _most_probable(points, shape, theta, mean, precision, inverse, 10 if round_ else 60)
-        follow = covariance @ precision
+        theta, covariance = _most_probable(
+            points, shape, theta, mean, precision, inverse, STEPS if round_ else FIRST_STEPS
+        )
+        follow = covariance @ precision  # F_i
         mean_covariance = np.linalg.inv(doubt + curves * precision - (precision @ follow).sum(0))
         mean = np.linalg.solve(doubt + curves * precision, doubt @ start + precision @ theta.sum(0))
         away = follow - np.eye(size)
@@ -176,7 +201,10 @@ def pool(points: Observations, shape: Shape) -> Pooled:
 
 
 def _latent(points: Observations, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
-    """The most probable latent values at the points: the shape, and of what is off it the share of g and of sigma."""
+    """The most probable latent values at the points: the shape, and of what is off it the share of g and of sigma.
+
+    f + (V − diag(v)) V⁻¹ (y − f): of V, all but the known noise is of the latent value itself.
+    """
     noise, at = _noise(points, shape, theta, tau, sigma), shape.at(theta, points.x)
     error = points.variance[:, :, None] * np.eye(points.x.shape[1])
     return at + np.einsum("cst,ctu,cu->cs", noise - error, np.linalg.inv(noise), points.y - at)
@@ -214,7 +242,7 @@ def _most_probable(
         gradient = np.einsum("cpt,ct->cp", weighted, shape.at(theta, points.x) - points.y) + (theta - mean) @ precision
         ridge = damping[:, None, None] * curvature * np.eye(theta.shape[1])
         step = np.linalg.solve(curvature + ridge, -gradient[..., None])[..., 0]
-        trial = theta + np.clip(step, -2, 2)
+        trial = theta + np.clip(step, -LARGEST_STEP, LARGEST_STEP)
         trial_value = objective(trial)
         better = trial_value < value
         gain = np.where(better, value - trial_value, 0)
@@ -228,7 +256,11 @@ def _most_probable(
 def _noise_sizes(
     points: Observations, shape: Shape, theta: np.ndarray, covariance: np.ndarray, logs: np.ndarray
 ) -> np.ndarray:
-    """ln tau and ln sigma that maximise the expected likelihood of the residuals."""
+    """ln tau and ln sigma that maximise the expected likelihood of the residuals.
+
+    With `covariance` T_i of theta_i: the minimum of ½ Σ_i [ln |V_i| + tr V_i⁻¹ ((y_i − f)(y_i − f)' + J_i T_i J_i')]
+    plus ½ of the squares of both logarithms about their prior medians.
+    """
     jacobian = shape.jacobian(theta, points.x)
     off = points.y - shape.at(theta, points.x)
     second = np.einsum("cs,ct->cst", off, off) + jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
@@ -240,6 +272,7 @@ def _noise_sizes(
         fit = np.linalg.slogdet(noise)[1].sum() + np.einsum("cst,cts->", np.linalg.inv(noise), second)
         return float(fit + ((at - np.log(points.scales)) ** 2).sum()) / 2
 
+    # Each round of EM needs a better pair, not the best one (generalised EM).
     return minimize(loss, logs, method="Nelder-Mead", options={"maxiter": 40}).x
 
 
@@ -249,19 +282,23 @@ def _start(points: Observations) -> np.ndarray:
 
 
 def _deviations(points: Observations, shape: Shape, theta: np.ndarray) -> np.ndarray:
-    """Covariance of what g/tau moves at the points."""
+    """Covariance of what g/tau moves at the points: s_i s_i' ∘ K."""
     share = shape.share_at(theta, points.x)
     return share[:, :, None] * share[:, None, :] * _brownian(points.x, points.x, _start(points))
 
 
 def _noise(points: Observations, shape: Shape, theta: np.ndarray, tau: float, sigma: float) -> np.ndarray:
+    """V_i = tau² s_i s_i' ∘ K + diag(sigma² + v_i), shape (curves, points, points)."""
     return tau**2 * _deviations(points, shape, theta) + (sigma**2 + points.variance)[:, :, None] * np.eye(
         points.x.shape[1]
     )
 
 
 def _brownian(x: np.ndarray, other: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Covariance of an integrated Brownian motion that starts at rest, shape (curves, sizes of x, sizes of other)."""
+    """Covariance of an integrated Brownian motion that starts at rest, shape (curves, sizes of x, sizes of other).
+
+    g(a) = ∫₀ᵃ B(u) du has cov(g(a), g(b)) = ∫₀ᵃ∫₀ᵇ min(u, w) dw du = a²(3b − a)/6 for a ≤ b, both counted from `start`.
+    """
     a, b = x[:, :, None] - start[:, None, None], other[:, None, :] - start[:, None, None]
     short, long = np.maximum(np.minimum(a, b), 0), np.maximum(a, b)
     return short**2 * (3 * long - short) / 6

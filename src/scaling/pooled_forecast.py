@@ -8,10 +8,11 @@ import numpy as np
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
+from src.scaling.laws import shapes_for
+from src.scaling.laws.shape import Shape
 from src.scaling.noise import difference
 from src.scaling.pooled import Observations
 from src.scaling.shape_mixture import Mixture, mix, widening
-from src.scaling.shapes import ACCURACY_SHAPES, LOSS_SHAPES, Shape
 
 DRAWS = 2000
 METHOD = (
@@ -96,9 +97,10 @@ def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed
 
 def _prepared(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Sequence[Shape]]:
     within = [curve.between(1, fit_up_to) for curve in curves]
+    shapes = shapes_for(curves[0].kind)
     if curves[0].kind == "accuracy":
-        return accuracy_points(within), ACCURACY_SHAPES
-    return _loss_points([_without_last_record(curve) for curve in within]), LOSS_SHAPES
+        return accuracy_points(within), shapes
+    return _loss_points([_without_last_record(curve) for curve in within]), shapes
 
 
 def _latent(
@@ -153,10 +155,9 @@ def _of_curve(
         Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
         for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
     )
-    law = mixture.likeliest
-    coordinates = zip(law.shape.coordinates, law.theta[index], strict=True)
-    parameters = {of.name: float(of.natural(value)) for of, value in coordinates}
-    return CurveForecast(curve.name, law.shape.name, parameters, forecasts, _notes(curve, fit_up_to))
+    likeliest = mixture.likeliest
+    parameters = likeliest.shape.named(likeliest.theta[index])
+    return CurveForecast(curve.name, likeliest.shape.law.name, parameters, forecasts, _notes(curve, fit_up_to))
 
 
 def _notes(curve: Curve, fit_up_to: float) -> tuple[str, ...]:

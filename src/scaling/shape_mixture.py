@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.scaling.laws.shape import Shape
 from src.scaling.pooled import Observations, Pooled, pool
-from src.scaling.shapes import Shape
 
 CHECK_DRAWS = 400
 
@@ -33,7 +33,7 @@ class Mixture:
 def mix(points: Observations, shapes: Sequence[Shape]) -> Mixture:
     """Fit every shape and weigh it by its evidence and prior."""
     members = tuple(pool(points, shape) for shape in shapes)
-    evidence = np.array([member.evidence + np.log(member.shape.prior) for member in members])
+    evidence = np.array([member.evidence + np.log(member.shape.latent.prior) for member in members])
     weights = np.exp(evidence - evidence.max())
     return Mixture(members, weights / weights.sum())
 

@@ -1,33 +1,24 @@
 """The exponents of a study's laws: against the size of the model, and how they move between curves."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from src.scaling.analysis import StudyAnalysis
 from src.study.comparison import CurvePair
+from src.study.model_sizes import ALL, model_size
 from src.tracking.query import PointRecord
-
-# By law: which parameter carries the exponent of n, and the exponent from it.
-EXPONENTS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
-    "paper": ("b", lambda b: 1 / b),
-    "odds": ("k", lambda k: k),
-    "power_floor": ("beta", lambda beta: beta),
-    "rectified": ("beta", lambda beta: beta),
-}
-PARAMETERS = "model/parameters"
-BILLIONS = re.compile(r"(\d+(?:\.\d+)?)b\b")
 
 
 @dataclass(frozen=True, eq=False)
 class Exponent:
-    """A law's exponent of n on one curve: 1/b for the paper's law; `size` is the model's number of parameters."""
+    """A law's exponent of n on one curve, by the name it is `called`; `size` is the model's number of weights."""
 
     curve: str
     metric: str
     law: str
+    called: str
     model: str
     size: float | None
     exponent: float
@@ -54,22 +45,27 @@ class ExponentDifference:
 
 
 def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Exponent]:
-    """A row for each curve, metric and fitted law that has an exponent which the curve identifies."""
+    """A row for each curve, metric and fitted law that has an exponent which the curve identifies; and for all models
+    together where a law over sizes was fitted to them."""
     rows = []
     for curve in analysis.curves:
         point = points_of[curve.curve.name][0]
         for result in curve.laws:
-            if result.fit is None or result.law.name not in EXPONENTS:
+            law, its = result.law, result.law.exponent
+            if result.fit is None or its is None or its.parameter in result.unidentified:
                 continue
-            name, of = EXPONENTS[result.law.name]
-            if name in result.unidentified:
-                continue
-            place = [p.name for p in result.law.parameters].index(name)
-            replicates = None if result.bootstrap is None else of(result.bootstrap.parameters[:, place])
+            replicates = None if result.bootstrap is None else law.exponent_of(result.bootstrap.parameters)
             low, high = _interval(replicates, analysis.confidence)
-            value = float(of(result.fit.parameters[place]))
-            where = curve.curve.name, curve.curve.metric, result.law.name
+            value = float(law.exponent_of(result.fit.parameters))
+            where = curve.curve.name, curve.curve.metric, law.name, its.called
             rows.append(Exponent(*where, point.model, model_size(point), value, low, high, replicates))
+    for made in analysis.joint:
+        law, its = made.law, made.law.exponent
+        if made.fit is not None and made.intervals is not None and its is not None:
+            low, high = sorted(float(end) for end in law.exponent_of(made.intervals.T))
+            value = float(law.exponent_of(made.fit.parameters))
+            where = made.on.name, made.on.curves[0].metric, law.name, its.called
+            rows.append(Exponent(*where, ALL, None, value, low, high, None))
     return rows
 
 
@@ -91,14 +87,6 @@ def exponent_differences(
             found.append(ExponentDifference(**vars(pair), metric=metric, law=law, difference=difference,
                                             low=low, high=high, moved=moved))  # fmt: skip
     return found
-
-
-def model_size(point: PointRecord) -> float | None:
-    """Number of parameters: as logged, or as the model's name says (`llama2_7b`)."""
-    if PARAMETERS in point.metrics:
-        return point.metrics[PARAMETERS]
-    found = BILLIONS.search(point.model)
-    return float(found[1]) * 1e9 if found else None
 
 
 def _difference(a: Exponent, b: Exponent) -> np.ndarray | None:

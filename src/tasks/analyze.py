@@ -11,9 +11,11 @@ from src.points.code_identity import code_of
 from src.report.results_page import results_page
 from src.report.write import write_report
 from src.scaling.analysis import StudyAnalysis, analyse
+from src.scaling.laws import laws_named
 from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
 from src.study.forecasts import forecasts
+from src.study.model_sizes import over_models
 from src.study.through_loss import through_the_loss
 from src.tracking.identity import run_key
 from src.tracking.query import points
@@ -25,6 +27,7 @@ console = Console()
 
 def fit_laws(config: AnalyzeConfig) -> None:
     """Fit, print, draw and log the laws of a study. The same points and settings are logged only once."""
+    laws = laws_named(config.laws)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     records = points(store, config.study, with_items=True)
     if not records:
@@ -33,7 +36,8 @@ def fit_laws(config: AnalyzeConfig) -> None:
     if left_out:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
-    analysis = analyse(curves, config.replicates, config.confidence, config.seed)
+    sized = over_models(curves, points_of)
+    analysis = analyse(curves, config.replicates, config.confidence, config.seed, laws, sized)
     made = forecasts(curves, points_of, config.seed)
     in_two_steps = through_the_loss(curves, points_of, config.seed)
     findings = find(points_of, analysis, made, in_two_steps, config.replicates, config.seed)
@@ -44,7 +48,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
     console.print(f"{config.out}: report.html, results.md; figures and tables in laws/")
 
-    settings = config.model_dump(mode="json", include={"metrics", "replicates", "confidence", "seed"})
+    settings = config.model_dump(mode="json", include={"metrics", "laws", "replicates", "confidence", "seed"})
     code = code_of("src.tasks.analyze", "src.tracking.query")
     key = run_key("analysis", points=sorted(r.key for r in records), settings=settings, code=code)
     name = f"analysis · {config.study} · {len(records) - left_out} points"
@@ -72,11 +76,14 @@ def _table(study: str, analysis: StudyAnalysis) -> Table:
 
 def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
     """The fitted parameters as metrics, to compare analyses in MLflow."""
+    of_curves = [
+        (a.curve.name, a.curve.metric, made.fit, made.unidentified) for a in analysis.curves for made in a.laws
+    ]
+    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint]
     return {
-        f"law/{result.law.name}/{a.curve.metric.split('/')[-1]}/{name}/{a.curve.name}": value
-        for a in analysis.curves
-        for result in a.laws
-        if result.fit is not None
-        for name, value in result.fit.named.items()
-        if name not in result.unidentified
+        f"law/{fit.law.name}/{metric.split('/')[-1]}/{name}/{curve}": value
+        for curve, metric, fit, unidentified in [*of_curves, *of_models]
+        if fit is not None
+        for name, value in fit.named.items()
+        if name not in unidentified
     }

@@ -28,7 +28,7 @@ STARTS += ["src.points.pretraining", "src.tracking.query"]
 ENTRY_POINTS = {f"src.{path.stem}" for path in (ROOT / "src").glob("*.py") if "@hydra.main" in path.read_text()}
 ENTRY_POINTS |= {"src.entry", "src.hydra_plugins.processes_launcher"}
 # No command asks for them yet: laws over model size, and a peer that bench/ compares with. Once one does, out of here.
-UNUSED = {"src.scaling.joint", "src.scaling.accept_then_stop"}
+UNUSED = {"src.scaling.accept_then_stop"}
 
 
 @pytest.fixture

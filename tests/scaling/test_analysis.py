@@ -4,7 +4,8 @@ import pytest
 from src.scaling.analysis import Row, analyse
 from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.holdout import hold_out
-from src.scaling.laws import PAPER
+from src.scaling.joint import SizedCurves
+from src.scaling.laws.power_laws import JOINT, PAPER, POWER
 
 SIZES = (0, 10, 32, 100, 316, 1000, 3162)
 
@@ -68,3 +69,25 @@ def test_partial_answers_say_what_is_missing() -> None:
     assert "[" in row.parameters["beta"]  # from the scatter about the law
     assert "a single seed, no per-item scores and no standard errors" in row.note
     assert "measured" in row.hold_out
+
+
+def test_the_laws_that_are_asked_for_are_fitted_and_no_others() -> None:
+    assert [(r.curve, r.law) for r in analyse([RISING, LOSS], 50, laws=[POWER]).rows()] == [
+        ("rising", "power"),
+        ("loss", "power"),
+    ]
+    without = analyse([RISING, LOSS], 50, laws=[PAPER]).rows()[1]
+    assert without.note == "none of the laws asked for (paper) is meant for loss" and without.parameters == {}
+
+
+def test_a_law_over_sizes_has_a_row_for_all_models_together() -> None:
+    on = SizedCurves("all", (LOSS, LOSS), (1e9, 2e9))
+    study = analyse([RISING, LOSS], 50, laws=[JOINT], sized=[on, SizedCurves("one", (LOSS,), (1e9,))])
+    refused, of_all, of_one = study.rows()
+    assert refused.note == "none of the laws asked for (joint) is meant for accuracy"
+    assert (of_all.curve, of_all.law) == ("all", "joint") and of_all.parameters.keys() == {"A", "alpha", "beta", "E"}
+    assert (
+        "[" in of_all.parameters["beta"] and "RMS log error" in of_all.hold_out and "over 2 curves" in of_all.hold_out
+    )
+    assert of_one.note == "the law needs models of at least two known sizes, there is 1"
+    assert "Laws over model sizes" in study.methods

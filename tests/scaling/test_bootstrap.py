@@ -6,7 +6,7 @@ import pytest
 from src.scaling.bootstrap import bootstrap, resampled_means
 from src.scaling.curve import Curve, Measurement
 from src.scaling.fit import fit_law
-from src.scaling.laws import PAPER, POWER_FLOOR
+from src.scaling.laws.power_laws import PAPER, POWER_FLOOR
 
 SIZES = np.array([10, 32, 100, 316, 1000, 3162])
 

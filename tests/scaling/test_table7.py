@@ -6,7 +6,7 @@ import pytest
 
 from src.scaling.curve import Curve, Measurement
 from src.scaling.fit import fit_law
-from src.scaling.laws import PAPER
+from src.scaling.laws.power_laws import PAPER
 
 BENCH = runpy.run_path(str(Path(__file__).parents[2] / "bench/forecast.py"))
 

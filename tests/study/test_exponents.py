@@ -5,7 +5,7 @@ from src.scaling.analysis import analyse
 from src.scaling.curve import Curve, Measurement
 from src.scaling.noise import difference
 from src.study.comparison import CurvePair
-from src.study.exponents import exponent_differences, exponents, model_size
+from src.study.exponents import exponent_differences, exponents
 from src.tracking.query import PointRecord
 
 SIZES = (10, 32, 100, 316, 1000, 3162)
@@ -40,7 +40,7 @@ def test_exponents_with_their_intervals_and_the_model_they_belong_to(found):
     for row, truth in zip(of_paper(found), (1 / 4, 1 / 4, 1 / 3), strict=True):
         assert row.exponent == pytest.approx(truth, rel=0.1)
         assert row.low < row.exponent < row.high
-        assert (row.model, row.size) == ("llama2_7b", 7e9)
+        assert (row.model, row.size, row.called) == ("llama2_7b", 7e9, "1/b")
 
 
 def test_an_exponent_that_moves_is_told_from_noise(found):
@@ -80,14 +80,3 @@ def test_shared_test_items_take_nothing_from_a_difference():
 
 def test_curves_without_a_fit_have_no_exponent_and_no_difference():
     assert exponent_differences([], [CurvePair("recipe", "x", "y", "a", "b")], 0.9) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "size"), [("llama3_70b", 70e9), ("mistral_7b-random", 7e9), ("qwen_0.5b", 5e8), ("tiny_llama3-s", None)]
-)
-def test_the_size_is_in_the_name(name, size):
-    assert model_size(point(name)) == size
-
-
-def test_a_logged_size_counts_before_the_name():
-    assert model_size(point("llama2_7b", **{"model/parameters": 6.7e9})) == 6.7e9

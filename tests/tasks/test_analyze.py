@@ -20,6 +20,7 @@ def analyze(root, **changes):
     fields = {
         "study": "s",
         "metrics": ["eval/accuracy", "eval/nll"],
+        "laws": ["paper", "log_linear", "odds", "power_floor", "rectified"],
         "replicates": 50,
         "confidence": 0.9,
         "seed": 0,

@@ -9,9 +9,9 @@ from src.study.findings import Findings
 
 def exponent_section(findings: Findings) -> Section:
     rows = sorted(findings.exponents, key=lambda row: (row.metric, row.law, _but_model(row), row.size or 0, row.model))
+    called = ", ".join(f"{called} ({law})" for law, called in {row.law: row.called for row in rows}.items())
     parts: list[str | Table | Chart] = [
-        "The exponent of n in each law: 1/b in the paper's, β in the power law with floor; with "
-        f"{findings.confidence:.0%} intervals."
+        f"The exponent of n in each law, with {findings.confidence:.0%} intervals: {called}."
     ]
     parts += _charts(rows)
     parts.append(
