@@ -364,7 +364,6 @@ def table7(trials: int = 100) -> None:
         for trial in range(trials):
             scored = _scored(exact, np.random.default_rng(trial))
             sample = bootstrap(scored, fit_law(scored, PAPER), seed=trial)
-            assert sample is not None
             low, high = sample.parameter_intervals().T
             inside.append((low <= truth) & (truth <= high))
     print(f"Table 7, {len(off)} pairs: largest relative error from exact points {np.max(off):.1e}")
@@ -390,7 +389,6 @@ def recovery_table(trials: int = 100) -> None:
             curve = _noisy(law, truth, np.random.default_rng(trial))
             fit = fit_law(curve, law)
             sample = bootstrap(curve, fit, replicates=200, seed=trial)
-            assert sample is not None
             low, high = sample.parameter_intervals().T
             estimates.append(fit.parameters)
             inside.append((low <= truth) & (truth <= high))

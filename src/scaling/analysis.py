@@ -160,8 +160,8 @@ def _joint_row(made: JointAnalysis) -> Row:
 def _check(held: HoldOut | None) -> str:
     if held is None:
         return "–"
-    text = f"n={held.n}: predicted {held.predicted:.3g}"
-    if held.interval is not None:
-        text += f" [{held.interval[0]:.3g}, {held.interval[1]:.3g}]"
-    verdict = {True: ", inside", False: ", outside", None: ""}[held.inside]
-    return f"{text}, measured {held.measured:.3g}{verdict}"
+    low, high = held.interval
+    verdict = "inside" if held.inside else "outside"
+    return (
+        f"n={held.n}: predicted {held.predicted:.3g} [{low:.3g}, {high:.3g}], measured {held.measured:.3g}, {verdict}"
+    )

@@ -12,19 +12,19 @@ from src.scaling.laws.law import Law
 
 @dataclass(frozen=True, eq=False)
 class HoldOut:
-    """The largest size as forecast by a law fitted to the others, in the metric; no interval where none is possible."""
+    """The largest size as forecast by a law fitted to the others, in the metric."""
 
     n: int
     fit: Fit
-    bootstrap: Bootstrap | None
+    bootstrap: Bootstrap
     predicted: float
-    interval: tuple[float, float] | None
+    interval: tuple[float, float]
     measured: float
 
     @property
-    def inside(self) -> bool | None:
-        """Whether the measured mean lies in the interval; None without one."""
-        return None if self.interval is None else self.interval[0] <= self.measured <= self.interval[1]
+    def inside(self) -> bool:
+        """Whether the measured mean lies in the interval."""
+        return self.interval[0] <= self.measured <= self.interval[1]
 
 
 def hold_out(curve: Curve, law: Law, replicates: int = 1000, confidence: float = 0.9, seed: int = 0) -> HoldOut | None:
@@ -36,12 +36,12 @@ def hold_out(curve: Curve, law: Law, replicates: int = 1000, confidence: float =
     fit = fit_law(smaller, law)
     sample = bootstrap(smaller, fit, replicates, confidence, seed)
     at = np.array([largest])
-    ends = None if sample is None else sample.forecast(at)[:, 0]
+    low, high = sample.forecast(at)[:, 0]
     return HoldOut(
         n=int(largest),
         fit=fit,
         bootstrap=sample,
         predicted=float(fit.predict(at)[0]),
-        interval=None if ends is None else (float(ends[0]), float(ends[1])),
+        interval=(float(low), float(high)),
         measured=float(curve.means[-1]),
     )

@@ -1,14 +1,15 @@
 """The laws of a study: its points pulled from MLflow, fitted, drawn, and kept as a run of kind `analysis`."""
 
 import json
+import logging
 
 from rich.console import Console
-from rich.table import Table
 
 from src.config.analyze import AnalyzeConfig
 from src.errors import FathomError
 from src.points.code_identity import code_of
 from src.report.results_page import results_page
+from src.report.short_answer import short_answer
 from src.report.write import write_report
 from src.scaling.analysis import StudyAnalysis, analyse
 from src.scaling.laws import laws_named
@@ -23,6 +24,7 @@ from src.tracking.runs import claim
 from src.tracking.store import open_store
 
 console = Console()
+log = logging.getLogger(__name__)
 
 
 def fit_laws(config: AnalyzeConfig) -> None:
@@ -42,11 +44,10 @@ def fit_laws(config: AnalyzeConfig) -> None:
     in_two_steps = through_the_loss(curves, points_of, config.seed)
     findings = find(points_of, analysis, made, in_two_steps, config.replicates, config.seed)
 
-    console.print(_table(config.study, analysis))
-    console.print(analysis.methods, style="dim")
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
-    console.print(f"{config.out}: report.html, results.md; figures and tables in laws/")
+    console.print(short_answer(config.study, analysis, made))
+    console.print(f"report: {config.out}/report.html", soft_wrap=True)
 
     settings = config.model_dump(mode="json", include={"metrics", "laws", "replicates", "confidence", "seed"})
     code = code_of("src.tasks.analyze", "src.tracking.query")
@@ -61,17 +62,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
             run.log_table(table, of)
         metrics = _parameters(analysis) | findings.metrics()
         run.complete({metric_name(name): value for name, value in metrics.items()})
-    console.print(f"logged as run {run.id}")
-
-
-def _table(study: str, analysis: StudyAnalysis) -> Table:
-    table = Table(title=f"laws of {study}", show_lines=True)
-    for heading in ("curve", "metric", "law", "parameters", "R²", "largest n held out", "note"):
-        table.add_column(heading, overflow="fold")
-    for row in analysis.rows():
-        parameters = "\n".join(f"{name} = {value}" for name, value in row.parameters.items())
-        table.add_row(row.curve, row.metric, row.law, parameters, row.r_squared, row.hold_out, row.note)
-    return table
+    log.info("logged as run %s", run.id)
 
 
 def _parameters(analysis: StudyAnalysis) -> dict[str, float]:

@@ -45,12 +45,11 @@ def check_section(
 def _held_out(results: Sequence[LawAnalysis]) -> list[str | int | float | None]:
     held = [result.hold_out for result in results if result.hold_out is not None]
     ratios = [np.log(h.predicted / h.measured) for h in held if h.predicted > 0 and h.measured > 0]
-    told = [h.inside for h in held if h.inside is not None]
     return [
         len(results),
         len(held),
         float(np.sqrt(np.mean(np.square(ratios)))) if ratios else None,
-        f"{sum(told)} of {len(told)}",
+        f"{sum(h.inside for h in held)} of {len(held)}",
         float(np.mean([result.fit.r_squared for result in results if result.fit is not None])),
     ]
 
