@@ -26,7 +26,12 @@ def composed(*overrides, name="train"):
         (["n_examples=ten"], "n_examples: input should be a valid integer"),
         (["+recipe.learning_rate=1"], "recipe.learning_rate: there is no such key"),
         (["recipe.lr=0"], "recipe.lr: input should be greater than 0"),
-        (["recipe.epochs=null"], "recipe: set exactly one of epochs and steps"),
+        (["recipe.until=null"], "recipe: set exactly one of epochs, steps and until"),
+        (["recipe.steps=7"], "recipe: set exactly one of epochs, steps and until"),
+        (["recipe.val_examples=0"], "recipe: until needs validation loss: set val_examples, or validation=k_fold"),
+        (["recipe.schedule=cosine"], "recipe: until leaves the end open"),
+        (["recipe=tiny", "recipe.search=[1e-3]"], "recipe: search and validation=k_fold choose by validation loss"),
+        (["recipe.until.patience=1"], "recipe.until.patience: input should be greater than 1"),
         (["recipe.batch_size=[{up_to: 10, examples: 2}]"], "recipe: batch_size needs rules"),
         (["+benchmark.steps=3"], "benchmark.steps: there is no such key"),
         (["benchmark=gsm8k", "benchmark.path=/nowhere"], "benchmark.path: /nowhere"),
@@ -55,7 +60,7 @@ def test_every_model_composes(model):
     assert check(composed(f"model={model}"), TrainConfig).model.name == model
 
 
-@pytest.mark.parametrize("recipe", ["paper", "paper_70b", "fixed_batch", "tiny", "tiny_steps"])
+@pytest.mark.parametrize("recipe", ["paper", "paper_70b", "fixed_batch", "tiny", "tiny_steps", "converged"])
 @pytest.mark.parametrize("trainer", ["cpu", "gpu", "ddp", "fsdp"])
 def test_every_recipe_and_trainer_composes(recipe, trainer):
     config = check(composed(f"recipe={recipe}", f"trainer={trainer}", "method=lora"), TrainConfig)
@@ -64,7 +69,7 @@ def test_every_recipe_and_trainer_composes(recipe, trainer):
 
 @pytest.mark.parametrize(
     ("model", "recipe", "trainer"),
-    [("llama3_8b", "paper", "gpu"), ("llama3_70b", "paper_70b", "fsdp"), ("tiny_mistral", "tiny", "cpu")],
+    [("llama3_8b", "paper", "gpu"), ("llama3_70b", "paper_70b", "fsdp"), ("tiny_mistral", "converged", "cpu")],
 )
 def test_a_model_brings_its_recipe_and_trainer_unless_told_otherwise(model, recipe, trainer):
     own = check(composed(f"model={model}"), TrainConfig)
@@ -117,5 +122,5 @@ def test_an_unknown_choice_lists_the_choices(group, one_of_them):
 def test_help_names_the_groups_without_the_heavy_imports():
     result = command("--help")
     assert result.returncode == 0
-    assert "recipe: fixed_batch, paper" in result.stdout
+    assert "recipe: converged, fixed_batch, paper" in result.stdout
     assert "heavy: []" in result.stdout

@@ -110,6 +110,7 @@ def identify(config: TrainConfig) -> Point:
         f"src.generation.{config.generation.name}",
         "src.points.draw",
         "src.tasks.finetune",
+        "src.points.train",
         "src.points.start",
         "src.evaluation.measure",
     )

@@ -9,8 +9,9 @@ from src.models.prompt import Encoded
 from src.modules.batch import Layout
 from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.finetune_data import FinetuneData
-from src.modules.plan import step_plan
+from src.modules.plan import StepPlan, step_plan
 from src.modules.training import fit
+from src.modules.validation import Validation, evenly
 
 EXAMPLES = [Encoded([5, 6, 7 + i % 20], [30 + i, 31 + i, 2]) for i in range(25)]
 
@@ -50,7 +51,7 @@ def optimisation(total_steps, **changes):
     fields = {
         "lr": 1e-2,
         "schedule": "cosine",
-        "warmup_fraction": 0.1,
+        "warmup_steps": 2,
         "weight_decay": 0.01,
         "beta1": 0.9,
         "beta2": 0.98,
@@ -81,7 +82,7 @@ def run(
         module,
         data,
         section or trainer_section(),
-        val_checks=2,
+        Validation(evenly(2, len(plan))),
         work=work,
         sink=sink or (lambda metrics, step: logged.append((step, dict(metrics)))),
     )
@@ -153,3 +154,43 @@ def test_the_same_training_twice_is_bit_identical(tmp_path):
 def test_a_diverging_run_says_at_which_step(tmp_path):
     with pytest.raises(TrainingDiverged, match=r"training diverged: .* at optimiser step \d+ of 12 .*recipe\.lr"):
         run(tmp_path, lr=1e30, grad_clip=1e30)
+
+
+def until(**changes):
+    fields = {"checks": [2, 3, 5, 8, 13, 21, 34], "patience": 1.5, "averaging": 0.2}
+    return Validation(**(fields | changes))
+
+
+def overfit(work, validation, sink=lambda metrics, step: None, checkpoint_every_steps=1000, world_size=1):
+    """Two examples, learnt by heart, and validation on others: its loss rises in the end."""
+    plan = StepPlan(2, 2, 40, seed=0)
+    data = FinetuneData(EXAMPLES[:2], EXAMPLES[20:], plan, Layout(True, 4096), world_size)
+    module = CausalLM(model(), optimisation(len(plan), schedule="constant"))
+    section = trainer_section(checkpoint_every_steps=checkpoint_every_steps)
+    trainer = fit(module, data, section, validation, work=work, sink=sink)
+    return module, trainer
+
+
+def val_loss(module):
+    (part,) = FinetuneData(EXAMPLES[:2], EXAMPLES[20:], StepPlan(2, 2, 1, 0), Layout(True, 4096)).val_passes()
+    module.eval()
+    with torch.no_grad():
+        loss, tokens = module.validation_step(part, 0).tolist()
+    return loss / tokens
+
+
+def test_training_ends_when_validation_loss_has_stopped_falling_and_leaves_the_best_average(tmp_path):
+    validation = until()
+    module, trainer = overfit(tmp_path, validation)
+    losses = dict(validation.curve)
+    assert validation.best_step == min(losses, key=losses.get) < max(losses)
+    assert trainer.global_step == max(losses) < 40
+    assert trainer.global_step >= 1.5 * validation.best_step
+    assert val_loss(module) == pytest.approx(losses[validation.best_step], rel=1e-5)
+
+
+def test_training_of_a_fixed_length_leaves_the_average(tmp_path):
+    validation = until(checks=[40], patience=None)
+    module, trainer = overfit(tmp_path, validation)
+    assert trainer.global_step == 40 and validation.best_step == 0
+    assert val_loss(module) == pytest.approx(validation.curve[0][1], rel=1e-5)

@@ -20,6 +20,7 @@ TINY = [
     "benchmark.test_limit=12",
     "benchmark.max_new_tokens=12",
     "recipe.epochs=null",
+    "recipe.until=null",
     "recipe.steps=12",
     "recipe.min_steps=1",
     "recipe.batch_size=4",
@@ -78,7 +79,7 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
     (parent,) = runs_of_kind(root, "sweep")
     assert {r.data.tags["mlflow.parentRunId"] for r in finished} == {parent.info.run_id}
     curve = open_store(None, root).client.get_metric_history(
-        parent.info.run_id, "curve/eval/nll/tiny_llama3-s arithmetic full tiny"
+        parent.info.run_id, "curve/eval/nll/tiny_llama3-s arithmetic full converged"
     )
     assert {point.step: point.value for point in curve} == {
         n: metrics["eval/nll"] for (_, n, _), metrics in scientific(root).items()
