@@ -50,7 +50,7 @@ class Validation(Callback):
         if self.averaging and not self._average:
             self._average = [p.detach().clone() for p in _trained(pl_module)]
         self._average = [a.to(pl_module.device) for a in self._average]
-        trainer.should_stop = self.converged(trainer.global_step)
+        trainer.should_stop = self.converged
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Pass, batch_idx: int
@@ -64,7 +64,7 @@ class Validation(Callback):
             torch._foreach_lerp_(self._average, _values(pl_module), share)
         if step in self.checks and self._passes:
             self._check(trainer, pl_module, step)
-            trainer.should_stop = self.converged(step)
+            trainer.should_stop = self.converged
 
     def leave(self, module: LightningModule) -> None:
         """Put the weights that training is for into the module: the best, else the average, else the last."""
@@ -93,9 +93,10 @@ class Validation(Callback):
         loss, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         return loss / tokens
 
-    def converged(self, step: int) -> bool:
-        """Whether `step` steps without a better check are enough."""
-        return bool(self.patience and self.best_step and step >= self.patience * self.best_step)
+    @property
+    def converged(self) -> bool:
+        """Whether the last check came so long after the best that training ends."""
+        return bool(self.patience and self.curve and self.curve[-1][0] >= self.patience * self.best_step)
 
     @contextmanager
     def _averaged(self, module: LightningModule) -> Iterator[None]:

@@ -157,7 +157,7 @@ class _Trials:
                 lr=lr,
                 steps=trainer.global_step,
                 kept_step=validation.best_step or total,
-                bound_hit=bool(until) and not validation.converged(total),
+                bound_hit=bool(until) and not validation.converged,
                 curve=validation.curve,
             )
             if trainer.is_global_zero and folder != self.work:

@@ -1,5 +1,8 @@
 """Training runs of a few steps through the real Lightning Trainer."""
 
+import os
+from signal import SIGKILL
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
@@ -194,3 +197,32 @@ def test_training_of_a_fixed_length_leaves_the_average(tmp_path):
     module, trainer = overfit(tmp_path, validation)
     assert trainer.global_step == 40 and validation.best_step == 0
     assert val_loss(module) == pytest.approx(validation.curve[0][1], rel=1e-5)
+
+
+def spent(work, checkpoint_every_steps=3):
+    """The end of `overfit` as bytes that two trainings can be compared by."""
+    validation = until()
+    module, trainer = overfit(work, validation, checkpoint_every_steps=checkpoint_every_steps)
+    return weights(module).numpy().tobytes(), validation.curve, validation.best_step, trainer.global_step
+
+
+@pytest.mark.parametrize("killed_at", [4, 5, 8, 9, 12, 14])
+def test_training_until_convergence_goes_on_after_sigkill_to_the_same_weights(tmp_path, killed_at):
+    child = os.fork()
+    if child == 0:  # its memory is lost with it: what goes on is what lies on the disk
+        overfit(
+            tmp_path / "killed", until(), lambda metrics, step: step < killed_at or os.kill(os.getpid(), SIGKILL), 3
+        )
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == SIGKILL
+    assert spent(tmp_path / "killed") == spent(tmp_path / "undisturbed")
+
+
+def test_ended_training_whose_process_was_killed_before_its_export_ends_there_again(tmp_path):
+    first = spent(tmp_path, checkpoint_every_steps=1)
+    steps = []
+    validation = until()
+    module, trainer = overfit(tmp_path, validation, lambda metrics, step: steps.append(step), checkpoint_every_steps=1)
+    assert (weights(module).numpy().tobytes(), validation.curve, validation.best_step, trainer.global_step) == first
+    assert steps == []
