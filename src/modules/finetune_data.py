@@ -55,6 +55,8 @@ class FinetuneData(LightningDataModule):
 
     def val_passes(self, rank: int = 0) -> list[Pass]:
         """The passes over `val` that are `rank`'s: equally many on every rank."""
+        if not self.val:
+            return []
         chunks = [self.val[i : i + 32] for i in range(0, len(self.val), 32)]
         passes = [part for chunk in chunks for part in lay_out(chunk, self.layout)]
         return even_out(passes, -(-len(passes) // self.world_size) * self.world_size)[rank :: self.world_size]

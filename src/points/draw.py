@@ -41,11 +41,6 @@ def draw(point: Point, prompts: PromptFormat) -> Drawn:
     unused = order[first[-1][0] + 1 :] if first else order
     wanted = recipe.val_examples if recipe.validation == "pool" else 0
     val = [encoded for _, encoded in islice(_fitting(unused[::-1], prompts, recipe.max_length), wanted)]
-    if recipe.until and wanted and not val:
-        raise FathomError(
-            f"n_examples: {config.n_examples} leave none of the pool of {point.trained_on.name} for validation, which "
-            "recipe.until needs; lower n_examples or set recipe.validation=k_fold"
-        )
     return Drawn([order[place] for place, _ in first], [encoded for _, encoded in first], val)
 
 

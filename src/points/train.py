@@ -53,6 +53,11 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
     if (work / "export").exists():
         return
     recipe = point.config.recipe
+    if recipe.until and recipe.validation == "pool" and not drawn.val:
+        raise FathomError(
+            f"n_examples: {len(drawn.train)} leave nothing of the pool of {point.trained_on.name} for the validation "
+            "loss that recipe.until needs; lower n_examples or set recipe.validation=k_fold"
+        )
     trials = _Trials(point, start, work, sink)
     started = time.perf_counter()
     with writing(work):
