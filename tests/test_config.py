@@ -39,6 +39,7 @@ def composed(*overrides, name="train"):
         (["benchmark._target_=pathlib.Path"], "benchmark: _target_ pathlib.Path is not a Benchmark"),
         (["model=llama3_8b", "model.path=./nowhere"], "model.path: ./nowhere is no model directory"),
         (["model.size=xl"], "model.size: input should be 's', 'm' or 'l'"),
+        (["recipe=converged", "trainer=fsdp"], "trainer=fsdp spreads the weights over devices"),
         (["study=a/b"], "study: string should match pattern"),
         (["study=???"], "study: Missing mandatory value"),
     ],
@@ -63,6 +64,8 @@ def test_every_model_composes(model):
 @pytest.mark.parametrize("recipe", ["paper", "paper_70b", "fixed_batch", "tiny", "tiny_steps", "converged"])
 @pytest.mark.parametrize("trainer", ["cpu", "gpu", "ddp", "fsdp"])
 def test_every_recipe_and_trainer_composes(recipe, trainer):
+    if (recipe, trainer) == ("converged", "fsdp"):
+        pytest.skip("refused with a sentence")
     config = check(composed(f"recipe={recipe}", f"trainer={trainer}", "method=lora"), TrainConfig)
     assert (config.recipe.name, config.trainer.name) == (recipe, trainer)
 

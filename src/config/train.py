@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from src.config.any_benchmark import AnyBenchmark, Sandbox
 from src.config.generation import Generation
@@ -42,3 +42,13 @@ class TrainConfig(Section):
     sandbox: Sandbox = "bubblewrap"
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
     log_level: Literal["debug", "info", "warning"]
+
+    @model_validator(mode="after")
+    def _weights_in_one_piece(self) -> "TrainConfig":
+        if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
+            raise ValueError(
+                "trainer=fsdp spreads the weights over devices, and recipe.until and recipe.averaging keep whole copies "
+                "of those that are trained; take trainer=ddp or gpu (method=lora where memory is short), or a recipe of "
+                "fixed length without averaging, such as fixed_batch"
+            )
+        return self

@@ -105,7 +105,9 @@ def test_trials_that_had_ended_are_not_trained_again(toy, tmp_path, monkeypatch,
 
 
 def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):
-    with pytest.raises(FathomError, match=r"n_examples: 60 leave nothing of the pool of echo .* recipe.validation=k_fold"):
+    with pytest.raises(
+        FathomError, match=r"n_examples: 60 leave nothing of the pool of echo .* recipe.validation=k_fold"
+    ):
         finetune(toy(n_examples=60, recipe=CONVERGED))
 
 
