@@ -47,8 +47,8 @@ class TrainConfig(Section):
     def _weights_in_one_piece(self) -> "TrainConfig":
         if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
             raise ValueError(
-                "trainer=fsdp spreads the weights over devices, and recipe.until and recipe.averaging keep whole copies "
-                "of those that are trained; take trainer=ddp or gpu (method=lora where memory is short), or a recipe of "
+                "trainer=fsdp spreads the weights over devices, and recipe.until and recipe.averaging keep copies "
+                "of what is trained; take trainer=ddp or gpu (with method=lora where memory is short), or a recipe of "
                 "fixed length without averaging, such as fixed_batch"
             )
         return self

@@ -78,7 +78,11 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
         "time/train_seconds": time.perf_counter() - started,
     }
     if recipe.until:
-        facts["train/bound_hit"] = float(kept.bound_hit)
+        facts |= {
+            "train/best_step": kept.kept_step,
+            "train/bound_hit": float(kept.bound_hit),
+            "val/best_loss": kept.loss,
+        }
         if kept.bound_hit:
             log.warning(
                 "%s: recipe.until.max_steps=%s ended training while validation loss was still falling",

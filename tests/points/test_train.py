@@ -40,7 +40,8 @@ def test_a_converged_point_says_how_it_was_trained(toy):
     metrics, history = run(toy(n_examples=16, recipe=CONVERGED))
     curve = curve_of(history)
     assert set(curve) <= set(toy(recipe=CONVERGED).recipe.until.checks)
-    assert metrics["train/optimizer_steps"] == min(curve, key=curve.get)
+    assert metrics["train/optimizer_steps"] == metrics["train/best_step"] == min(curve, key=curve.get)
+    assert metrics["val/best_loss"] == min(curve.values())
     assert metrics["train/total_steps"] == max(curve)
     assert metrics["train/epochs"] == metrics["train/optimizer_steps"] / 2  # 16 examples in batches of 8
     assert metrics["data/val_examples"] == 12
