@@ -35,7 +35,12 @@ def composed(*overrides, name="train"):
         (["n_examples=ten"], "n_examples: input should be a valid integer"),
         (["+recipe.learning_rate=1"], "recipe.learning_rate: there is no such key"),
         (["recipe.lr=0"], "recipe.lr: input should be greater than 0"),
-        (["recipe.epochs=null"], "recipe: set exactly one of epochs and steps"),
+        (["recipe.until=null"], "recipe: set exactly one of epochs, steps and until"),
+        (["recipe.steps=7"], "recipe: set exactly one of epochs, steps and until"),
+        (["recipe.val_examples=0"], "recipe: until needs validation loss: set val_examples, or validation=k_fold"),
+        (["recipe.schedule=cosine"], "recipe: until leaves the end open"),
+        (["recipe=tiny", "recipe.search=[1e-3]"], "recipe: search and validation=k_fold choose by validation loss"),
+        (["recipe.until.patience=1"], "recipe.until.patience: input should be greater than 1"),
         (["recipe.batch_size=[{up_to: 10, examples: 2}]"], "recipe: batch_size needs rules"),
         (["+benchmark.steps=3"], "benchmark.steps: there is no such key"),
         (["benchmark=gsm8k", "benchmark.path=/nowhere"], "benchmark.path: /nowhere"),
@@ -43,6 +48,7 @@ def composed(*overrides, name="train"):
         (["benchmark._target_=pathlib.Path"], "benchmark: _target_ pathlib.Path is not a Benchmark"),
         (["model=llama3_8b", "model.path=./nowhere"], "model.path: ./nowhere is no model directory"),
         (["model.size=xl"], "model.size: input should be 's', 'm' or 'l'"),
+        (["recipe=converged", "trainer=fsdp"], "trainer=fsdp spreads the weights over devices"),
         (["study=a/b"], "study: string should match pattern"),
         (["study=???"], "study: Missing mandatory value"),
     ],
@@ -99,7 +105,7 @@ def test_every_judge_composes_and_leaves_recipe_and_trainer_to_the_model(judge):
         ("llama3_8b", "paper", "gpu"),
         ("llama2_13b", "paper", "fsdp"),
         ("llama3_70b", "paper_70b", "fsdp"),
-        ("tiny_mistral", "tiny", "cpu"),
+        ("tiny_mistral", "converged", "cpu"),
     ],
 )
 def test_a_model_brings_its_recipe_and_trainer_unless_told_otherwise(model, recipe, trainer):
@@ -182,5 +188,5 @@ def test_an_unknown_choice_lists_the_choices(group):
 def test_help_names_the_groups_without_the_heavy_imports():
     result = command("--help")
     assert result.returncode == 0
-    assert "recipe: fixed_batch, paper" in result.stdout
+    assert "recipe: converged, fixed_batch, paper" in result.stdout
     assert "heavy: []" in result.stdout

@@ -39,4 +39,6 @@ def sentence(problem: Any, *section: str) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
+    if not key:  # two sections that do not go together
+        return message
     return f"{key}: {message[0].lower()}{message[1:]}{shown}"

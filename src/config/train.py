@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from src.config.any_benchmark import AnyBenchmark
 from src.config.measuring import Measuring
@@ -31,3 +31,13 @@ class TrainConfig(Measuring):
     method: Method
     recipe: Recipe
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
+
+    @model_validator(mode="after")
+    def _weights_in_one_piece(self) -> "TrainConfig":
+        if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
+            raise ValueError(
+                "trainer=fsdp spreads the weights over devices, and recipe.until and recipe.averaging keep copies "
+                "of what is trained; take trainer=ddp or gpu (with method=lora where memory is short), or a recipe of "
+                "fixed length without averaging, such as fixed_batch"
+            )
+        return self

@@ -43,14 +43,24 @@ class Layout:
     micro_batch_tokens: int
     one_row: bool = False  # flash attention finds the borders of packed examples only in a single row
 
+    def rows(self, lengths: Sequence[int]) -> tuple[list[list[int]], int]:
+        """Which of the examples of these lengths share a row, and how many rows a forward pass takes."""
+        # Rows no longer than the longest example: that pads least, and longer ones would only cost attention.
+        rows = pack(lengths, max(lengths)) if self.packing else [[i] for i in range(len(lengths))]
+        row_tokens = max(sum(lengths[i] for i in row) for row in rows)
+        return rows, max(1, self.micro_batch_tokens // row_tokens)
+
+    def passes(self, lengths: Sequence[int]) -> int:
+        """The forward passes of a step over examples of these lengths."""
+        if len(lengths) * max(lengths) <= self.micro_batch_tokens:
+            return 1
+        rows, rows_per_pass = self.rows(lengths)
+        return -(-len(rows) // rows_per_pass)
+
 
 def lay_out(examples: Sequence[Encoded], layout: Layout) -> list[Pass]:
     """The forward passes of one optimiser step over `examples`; their gradients add up to the step's."""
-    lengths = [len(example) for example in examples]
-    # Rows no longer than the longest example: that pads least, and longer ones would only cost attention.
-    rows = pack(lengths, max(lengths)) if layout.packing else [[i] for i in range(len(examples))]
-    row_tokens = max(sum(lengths[i] for i in row) for row in rows)
-    rows_per_pass = max(1, layout.micro_batch_tokens // row_tokens)
+    rows, rows_per_pass = layout.rows([len(example) for example in examples])
     answer_tokens = sum(len(example.answer) for example in examples)
     return [
         replace(

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from src.errors import FathomError
-from src.models.loss import IGNORE, token_nll
+from src.models.loss import token_nll
 from src.modules.batch import Pass
 
 
@@ -25,12 +25,12 @@ class TrainingDiverged(FathomError):
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW (Loshchilov & Hutter 1711.05101) and its schedule over `total_steps` optimiser steps."""
+    """AdamW (Loshchilov & Hutter 1711.05101) and its schedule over at most `total_steps` optimiser steps."""
 
     total_steps: int
     lr: float
     schedule: str
-    warmup_fraction: float
+    warmup_steps: int
     weight_decay: float
     beta1: float
     beta2: float
@@ -39,12 +39,12 @@ class Optimisation:
 
     def lr_factor(self, step: int) -> float:
         """Share of the peak learning rate at 0-based `step`: linear warm-up, then cosine to 0 or constant."""
-        warmup = math.ceil(self.warmup_fraction * self.total_steps)
-        if step < warmup:
-            return (step + 1) / warmup
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
         if self.schedule == "constant":
             return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.total_steps - warmup)))
+        left = max(1, self.total_steps - self.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * (step - self.warmup_steps) / left))
 
 
 class CausalLM(LightningModule):
@@ -60,7 +60,7 @@ class CausalLM(LightningModule):
         self.optimisation = optimisation
         self.passes_per_step = passes_per_step
         self.strict_loading = False  # checkpoints leave frozen weights out
-        self.log_every = max(1, optimisation.total_steps // 100)
+        self.log_every = max(1, min(50, optimisation.total_steps // 100))
         self._loss = torch.zeros(())
         self._grad_norm = torch.zeros(())
         self._lr = 0.0
@@ -116,7 +116,7 @@ class CausalLM(LightningModule):
             now = time.perf_counter()
             # Every rank's sum lacks what the other ranks saw.
             loss = self.trainer.strategy.reduce(self._loss, reduce_op="sum")
-            self._log(
+            self.log_now(
                 {
                     "train/loss": float(loss),
                     "train/lr": self._lr,
@@ -127,20 +127,15 @@ class CausalLM(LightningModule):
             self._tokens, self._since = 0, now
         self._loss = torch.zeros_like(self._loss)
 
-    def on_validation_epoch_start(self) -> None:
-        self._val_nll, self._val_tokens = 0.0, 0
-
-    def validation_step(self, batch: Pass, batch_idx: int) -> None:
-        self._val_nll += float(token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets).sum())
-        self._val_tokens += int((batch.targets != IGNORE).sum())
-
-    def on_validation_epoch_end(self) -> None:
-        self._log({"val/loss": self._val_nll / self._val_tokens})
+    def validation_step(self, batch: Pass, batch_idx: int) -> Tensor:
+        """The loss summed over the answer tokens of the pass, and their number: (2,), float64."""
+        nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets)
+        return torch.stack([nll.double().sum(), nll.new_tensor(len(nll)).double()])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         frozen = {name for name, p in self.named_parameters() if not p.requires_grad}
         checkpoint["state_dict"] = {name: p for name, p in checkpoint["state_dict"].items() if name not in frozen}
 
-    def _log(self, metrics: dict[str, float]) -> None:
+    def log_now(self, metrics: dict[str, float]) -> None:
         if self.logger is not None and self.trainer.is_global_zero:
             self.logger.log_metrics(metrics, step=self.global_step)

@@ -8,20 +8,22 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from src.models.prompt import Encoded
 from src.modules.batch import Layout, Pass, even_out, lay_out
+from src.modules.plan import StepPlan
 
 
 class FinetuneData(LightningDataModule):
     """Serves the passes of each optimiser step of `plan`; after a resume, from the step that was reached.
 
     `train` and `val` are encoded examples, `plan` holds the indices into `train` of each step. Every step has
-    `passes_per_step` passes on every rank; Lightning accumulates gradients over them.
+    `passes_per_step` passes on every rank; Lightning accumulates gradients over them. `val` is the Validation
+    callback's to go through: Lightning's own validation knows no steps that grow.
     """
 
     def __init__(
         self,
         train: Sequence[Encoded],
         val: Sequence[Encoded],
-        plan: Sequence[Sequence[int]],
+        plan: StepPlan,
         layout: Layout,
         world_size: int = 1,
     ) -> None:
@@ -31,7 +33,9 @@ class FinetuneData(LightningDataModule):
         self.plan = plan
         self.layout = layout
         self.world_size = world_size
-        most = max(len(lay_out([train[i] for i in step], layout)) for step in plan)
+        lengths = [len(example) for example in train]
+        fits = plan.batch_size * max(lengths) <= layout.micro_batch_tokens
+        most = 1 if fits else max(layout.passes([lengths[i] for i in step]) for step in plan)
         self.passes_per_step = -(-most // world_size)
 
     def passes(self, step: int, rank: int = 0) -> list[Pass]:
@@ -49,13 +53,13 @@ class FinetuneData(LightningDataModule):
         passes = _TrainPasses(self, self.trainer.global_rank)
         return DataLoader(passes, batch_size=None, sampler=_From(start, len(passes)))
 
-    def val_dataloader(self) -> DataLoader[Pass] | list[Pass]:
+    def val_passes(self, rank: int = 0) -> list[Pass]:
+        """The passes over `val` that are `rank`'s: equally many on every rank."""
         if not self.val:
             return []
-        # Every rank measures all of it: it is small, and the mean then needs no exchange.
         chunks = [self.val[i : i + 32] for i in range(0, len(self.val), 32)]
-        passes: list[Pass] = [part for chunk in chunks for part in lay_out(chunk, self.layout)]
-        return DataLoader(passes, batch_size=None)  # type: ignore[arg-type]
+        passes = [part for chunk in chunks for part in lay_out(chunk, self.layout)]
+        return even_out(passes, -(-len(passes) // self.world_size) * self.world_size)[rank :: self.world_size]
 
     def transfer_batch_to_device(self, batch: Pass, device: torch.device, dataloader_idx: int) -> Pass:
         return batch.to(device)

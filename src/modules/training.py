@@ -16,6 +16,7 @@ from src.modules.causal_lm import CausalLM
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import MetricLogger, Sink
 from src.modules.progress import StepBar
+from src.modules.validation import Validation
 
 # Lightning reports devices, tips and the end of training; the point's own log says what matters.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -24,6 +25,7 @@ for unneeded in (
     ".*your dataloader is not resumable.*",  # ours is: FinetuneData starts at the step that was reached
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*treespec, LeafSpec.*",
+    ".*You defined a `validation_step` but.*",  # the Validation callback calls it
 ):
     warnings.filterwarnings("ignore", unneeded)
 
@@ -49,15 +51,14 @@ def prepare_torch(trainer: TrainerSection) -> torch.device:
 
 
 def fit(
-    module: CausalLM, data: FinetuneData, config: TrainerSection, *, val_checks: int, work: Path, sink: Sink
+    module: CausalLM, data: FinetuneData, config: TrainerSection, validation: Validation, *, work: Path, sink: Sink
 ) -> Trainer:
-    """Train `module` on the whole plan of `data`, from the newest checkpoint in `work` if there is one.
+    """Train `module` on the plan of `data`, from the newest checkpoint in `work` if there is one.
 
-    Checkpoints go to `work` (the newest is kept), metrics to `sink(metrics, step)`. Validation runs `val_checks` times,
-    evenly spread. Raises TrainingDiverged, and OSError where a checkpoint cannot be written.
+    Training ends with the plan unless `validation` ends it before, and leaves the weights that `validation` chooses.
+    Checkpoints go to `work` (the newest is kept), metrics to `sink(metrics, step)`. Raises TrainingDiverged, and
+    OSError where a checkpoint cannot be written.
     """
-    total_steps = len(data.plan)
-    val_every_steps = max(1, total_steps // val_checks) if val_checks and data.val else 0
     strategy: str | Strategy = config.strategy
     if config.strategy == "fsdp":
         block = type(module.model.get_decoder().layers[0])
@@ -75,16 +76,14 @@ def fit(
         devices=config.devices,
         strategy=strategy,
         precision=resolve_precision(config),  # type: ignore[arg-type]
-        max_steps=total_steps,
+        max_steps=len(data.plan),
         max_epochs=1,
         accumulate_grad_batches=data.passes_per_step,
-        val_check_interval=val_every_steps * data.passes_per_step or None,
-        check_val_every_n_epoch=None,
-        limit_val_batches=1.0 if val_every_steps else 0,
+        limit_val_batches=0,
         num_sanity_val_steps=0,
         logger=MetricLogger(sink),
         log_every_n_steps=1,
-        callbacks=[newest, *([StepBar("training")] if config.progress_bar else [])],
+        callbacks=[validation, newest, *([StepBar("training")] if config.progress_bar else [])],
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -93,6 +92,7 @@ def fit(
         default_root_dir=work,
     )
     trainer.fit(module, data, ckpt_path=newest_checkpoint(work))
+    validation.leave(module)
     return trainer
 
 

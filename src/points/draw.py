@@ -39,18 +39,19 @@ def draw(point: Point, prompts: PromptFormat) -> Drawn:
             "raise it or lower n_examples"
         )
     unused = order[first[-1][0] + 1 :] if first else order
-    val = [encoded for _, encoded in islice(_fitting(unused[::-1], prompts, recipe.max_length), recipe.val_examples)]
+    wanted = recipe.val_examples if recipe.validation == "pool" else 0
+    val = [encoded for _, encoded in islice(_fitting(unused[::-1], prompts, recipe.max_length), wanted)]
     return Drawn([order[place] for place, _ in first], [encoded for _, encoded in first], val)
 
 
-def training_data(point: Point, drawn: Drawn) -> FinetuneData:
-    """What was drawn, in optimiser steps."""
+def training_data(point: Point, train: list[Encoded], val: list[Encoded], steps: int | None = None) -> FinetuneData:
+    """The examples in optimiser steps: as many as the recipe says, at most its bound where it leaves the end open."""
     config, recipe = point.config, point.config.recipe
     plan = step_plan(
-        config.n_examples,
+        len(train),
         recipe.batch_size_for(config.n_examples),
         epochs=recipe.epochs,
-        steps=recipe.steps,
+        steps=steps or (recipe.until.max_steps if recipe.until else recipe.steps),
         min_steps=recipe.min_steps,
         seed=config.seed,
     )
@@ -60,7 +61,7 @@ def training_data(point: Point, drawn: Drawn) -> FinetuneData:
         one_row=getattr(config.model, "attn_implementation", "sdpa").startswith("flash"),
     )
     world_size = config.trainer.devices if config.trainer.strategy != "auto" else 1
-    return FinetuneData(drawn.train, drawn.val, plan, layout, world_size)
+    return FinetuneData(train, val, plan, layout, world_size)
 
 
 def shots_that_fit(point: Point, drawn: Drawn, prompts: PromptFormat) -> list[Shot]:

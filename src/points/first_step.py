@@ -16,7 +16,8 @@ def show_first_step(point: Point) -> None:
     """
     console = Console()
     tokenizer = point.base.tokenizer()
-    data = training_data(point, draw(point, PromptFormat(tokenizer, point.config.model.plain_prompt)))
+    drawn = draw(point, PromptFormat(tokenizer, point.config.model.plain_prompt))
+    data = training_data(point, drawn.train, drawn.val)
     passes = data.passes(0)
     for number, part in enumerate(passes, start=1):
         rows, width = part.input_ids.shape

@@ -1,6 +1,7 @@
 """Pretraining a tiny base on the procedural world, once and for all."""
 
 import logging
+import math
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.finetune_data import FinetuneData
 from src.modules.plan import step_plan
 from src.modules.training import fit, prepare_torch
+from src.modules.validation import Validation, evenly
 from src.points.code_identity import code_of
 from src.tracking.identity import run_key
 from src.tracking.query import download
@@ -61,7 +63,7 @@ def pretrained(base: TinyModel, trainer: Trainer, tracking: Tracking) -> Path:
             total_steps=len(plan),
             lr=recipe.lr[base.size],
             schedule="cosine",
-            warmup_fraction=recipe.warmup_fraction,
+            warmup_steps=math.ceil(recipe.warmup_fraction * len(plan)),
             weight_decay=recipe.weight_decay,
             beta1=0.9,
             beta2=0.95,
@@ -71,7 +73,7 @@ def pretrained(base: TinyModel, trainer: Trainer, tracking: Tracking) -> Path:
         model = fresh_model(tiny_config(base.family, base.size), recipe.seed)
         module = CausalLM(model, optimisation, data.passes_per_step)
         work = store.root / "work" / key
-        fit(module, data, trainer, val_checks=10, work=work, sink=run.log_metrics)
+        fit(module, data, trainer, Validation(evenly(10, len(plan))), work=work, sink=run.log_metrics)
 
         # Renamed into place whole, so that a directory that exists is a base that is complete.
         unfinished = work / "model"

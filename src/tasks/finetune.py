@@ -2,25 +2,20 @@
 
 import logging
 import os
-import time
-from pathlib import Path
 from shutil import rmtree
 
-from src.config.method import InContext, Lora
+from src.config.method import InContext
 from src.config.train import TrainConfig
 from src.evaluation.contamination import contamination
 from src.evaluation.measure import measure
-from src.models.lora import add_adapters
 from src.models.prompt import PromptFormat
-from src.modules.causal_lm import CausalLM, Optimisation
-from src.modules.metric_logger import Sink
-from src.modules.training import fit, prepare_torch
-from src.points.draw import Drawn, draw, shots_that_fit, training_data
-from src.points.export import export, load_export
+from src.modules.training import prepare_torch
+from src.points.draw import draw, shots_that_fit
+from src.points.export import load_export
 from src.points.first_step import show_first_step
-from src.points.full_disk import writing
 from src.points.point import Point, identify
 from src.points.start import Start, first_weights
+from src.points.train import train
 from src.sweeps.job import SweepJob
 from src.tracking.runs import Run, claim
 from src.tracking.store import open_store
@@ -96,51 +91,6 @@ def run_point(point: Point, job: SweepJob) -> str:
     rmtree(work, ignore_errors=True)
     log.info("%s: %s, run %s", point.name, result, run.id)
     return run.id
-
-
-def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> None:
-    """Finetune from the start on what was drawn and leave the weights in `work`/export, unless a try got that far.
-
-    An earlier try's newest checkpoint is gone on from. Metrics go to `sink(metrics, step)`.
-    """
-    if (work / "export").exists():
-        return
-    config, recipe = point.config, point.config.recipe
-    model, tokenizer = start.load()
-    data = training_data(point, drawn)
-    if config.trainer.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-    if isinstance(config.method, Lora):
-        model = add_adapters(model, config.method, config.seed)
-    optimisation = Optimisation(
-        total_steps=len(data.plan),
-        lr=recipe.lr,
-        schedule=recipe.schedule,
-        warmup_fraction=recipe.warmup_fraction,
-        weight_decay=recipe.weight_decay,
-        beta1=recipe.beta1,
-        beta2=recipe.beta2,
-        grad_clip=recipe.grad_clip,
-        seed=config.seed,
-    )
-    model.train()
-    started = time.perf_counter()
-    with writing(work):
-        trainer = fit(
-            CausalLM(model, optimisation, data.passes_per_step),
-            data,
-            config.trainer,
-            val_checks=recipe.val_checks,
-            work=work,
-            sink=sink,
-        )
-        facts = {
-            "train/optimizer_steps": trainer.global_step,
-            "train/answer_tokens": sum(len(data.train[i].answer) for step in data.plan for i in step),
-            "time/train_seconds": time.perf_counter() - started,
-        }
-        sink(facts, trainer.global_step)
-        export(trainer, tokenizer, work / "export")
 
 
 def _log_data(point: Point, run: Run) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.modules.plan import pack, step_plan
+from src.modules.plan import StepPlan, pack, step_plan
 
 sizes = st.integers(1, 300)
 batches = st.integers(1, 40)
@@ -30,9 +30,16 @@ def test_steps_are_exact_and_repeat_no_example_before_all_were_seen(n, batch, st
 
 
 def test_the_plan_depends_on_its_arguments_alone():
-    one = step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=5)
-    assert one == step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=5)
-    assert one != step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=6)
+    one = [*step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=5)]
+    backwards = step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=5)
+    assert one == [backwards[step] for step in reversed(range(len(backwards)))][::-1]
+    assert one != [*step_plan(100, 16, epochs=3, steps=None, min_steps=1, seed=6)]
+
+
+def test_a_plan_of_millions_of_steps_costs_only_the_steps_that_are_taken():
+    plan = StepPlan(10_000, 4, 10**9, seed=0)
+    assert len(plan) == 10**9 and len(plan[10**8]) == 4
+    assert plan[2:5] == [plan[2], plan[3], plan[4]]
 
 
 def test_ten_examples_take_steps_even_with_a_large_batch():

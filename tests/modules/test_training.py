@@ -1,5 +1,8 @@
 """Training runs of a few steps through the real Lightning Trainer."""
 
+import os
+from signal import SIGKILL
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
@@ -9,8 +12,9 @@ from src.models.prompt import Encoded
 from src.modules.batch import Layout
 from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.finetune_data import FinetuneData
-from src.modules.plan import step_plan
+from src.modules.plan import StepPlan, step_plan
 from src.modules.training import fit
+from src.modules.validation import Validation, evenly
 
 EXAMPLES = [Encoded([5, 6, 7 + i % 20], [30 + i, 31 + i, 2]) for i in range(25)]
 
@@ -50,7 +54,7 @@ def optimisation(total_steps, **changes):
     fields = {
         "lr": 1e-2,
         "schedule": "cosine",
-        "warmup_fraction": 0.1,
+        "warmup_steps": 2,
         "weight_decay": 0.01,
         "beta1": 0.9,
         "beta2": 0.98,
@@ -81,7 +85,7 @@ def run(
         module,
         data,
         section or trainer_section(),
-        val_checks=2,
+        Validation(evenly(2, len(plan))),
         work=work,
         sink=sink or (lambda metrics, step: logged.append((step, dict(metrics)))),
     )
@@ -153,3 +157,72 @@ def test_the_same_training_twice_is_bit_identical(tmp_path):
 def test_a_diverging_run_says_at_which_step(tmp_path):
     with pytest.raises(TrainingDiverged, match=r"training diverged: .* at optimiser step \d+ of 12 .*recipe\.lr"):
         run(tmp_path, lr=1e30, grad_clip=1e30)
+
+
+def until(**changes):
+    fields = {"checks": [2, 3, 5, 8, 13, 21, 34], "patience": 1.5, "averaging": 0.2}
+    return Validation(**(fields | changes))
+
+
+def overfit(work, validation, sink=lambda metrics, step: None, checkpoint_every_steps=1000, world_size=1):
+    """Two examples, learnt by heart, and validation on others: its loss rises in the end."""
+    plan = StepPlan(2, 2, 40, seed=0)
+    data = FinetuneData(EXAMPLES[:2], EXAMPLES[20:], plan, Layout(True, 4096), world_size)
+    module = CausalLM(model(), optimisation(len(plan), schedule="constant"))
+    section = trainer_section(checkpoint_every_steps=checkpoint_every_steps)
+    trainer = fit(module, data, section, validation, work=work, sink=sink)
+    return module, trainer
+
+
+def val_loss(module):
+    (part,) = FinetuneData(EXAMPLES[:2], EXAMPLES[20:], StepPlan(2, 2, 1, 0), Layout(True, 4096)).val_passes()
+    module.eval()
+    with torch.no_grad():
+        loss, tokens = module.validation_step(part, 0).tolist()
+    return loss / tokens
+
+
+def test_training_ends_when_validation_loss_has_stopped_falling_and_leaves_the_best_average(tmp_path):
+    validation = until()
+    module, trainer = overfit(tmp_path, validation)
+    losses = dict(validation.curve)
+    assert validation.best_step == min(losses, key=losses.get) < max(losses)
+    assert trainer.global_step == max(losses) < 40
+    assert trainer.global_step >= 1.5 * validation.best_step
+    assert val_loss(module) == pytest.approx(losses[validation.best_step], rel=1e-5)
+
+
+def test_training_of_a_fixed_length_leaves_the_average(tmp_path):
+    validation = until(checks=[40], patience=None)
+    module, trainer = overfit(tmp_path, validation)
+    assert trainer.global_step == 40 and validation.best_step == 0
+    assert val_loss(module) == pytest.approx(validation.curve[0][1], rel=1e-5)
+
+
+def spent(work, checkpoint_every_steps=3):
+    """The end of `overfit` as bytes that two trainings can be compared by."""
+    validation = until()
+    module, trainer = overfit(work, validation, checkpoint_every_steps=checkpoint_every_steps)
+    return weights(module).numpy().tobytes(), validation.curve, validation.best_step, trainer.global_step
+
+
+@pytest.mark.parametrize("killed_at", [4, 5, 8, 9, 12, 14])
+def test_training_until_convergence_goes_on_after_sigkill_to_the_same_weights(tmp_path, killed_at):
+    child = os.fork()
+    if child == 0:  # its memory is lost with it: what goes on is what lies on the disk
+        overfit(
+            tmp_path / "killed", until(), lambda metrics, step: step < killed_at or os.kill(os.getpid(), SIGKILL), 3
+        )
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == SIGKILL
+    assert spent(tmp_path / "killed") == spent(tmp_path / "undisturbed")
+
+
+def test_ended_training_whose_process_was_killed_before_its_export_ends_there_again(tmp_path):
+    first = spent(tmp_path, checkpoint_every_steps=1)
+    steps = []
+    validation = until()
+    module, trainer = overfit(tmp_path, validation, lambda metrics, step: steps.append(step), checkpoint_every_steps=1)
+    assert (weights(module).numpy().tobytes(), validation.curve, validation.best_step, trainer.global_step) == first
+    assert steps == []

@@ -21,6 +21,7 @@ TINY = [
     "benchmark.test_limit=12",
     "benchmark.max_new_tokens=12",
     "recipe.epochs=null",
+    "recipe.until=null",
     "recipe.steps=12",
     "recipe.min_steps=1",
     "recipe.batch_size=4",
@@ -167,6 +168,27 @@ def test_two_data_parallel_ranks_give_the_result_of_one(tmp_path):
     nll = [p.metrics["eval/nll"] for p in points(open_store(None, root), "s")]
     assert len(nll) == 2
     assert nll[0] == pytest.approx(nll[1], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_two_ranks_converge_at_the_same_step_as_one_and_choose_the_same_learning_rate(tmp_path):
+    root = tmp_path / "mlruns"
+    until = "recipe.until={first_check: 3, check_growth: 1.4, patience: 1.5, max_steps: 15}"
+    common = ["n_examples=6", "recipe.steps=null", until, "recipe.search=[1e-3,1e-2]", "recipe.val_examples=40"]
+    one = run(root, *common, multirun=False)
+    two = run(root, *common, "trainer.strategy=ddp", "trainer.devices=2", multirun=False)
+    assert (one.returncode, two.returncode) == (0, 0), two.stderr
+    first, second = (p.metrics for p in points(open_store(None, root), "s"))
+    for metric in (
+        "train/optimizer_steps",
+        "train/total_steps",
+        "train/best_lr",
+        "train/bound_hit",
+        "data/val_examples",
+    ):
+        assert first[metric] == second[metric]
+    assert first["val/loss"] == pytest.approx(second["val/loss"], rel=1e-4)
+    assert first["eval/nll"] == pytest.approx(second["eval/nll"], rel=1e-4)
 
 
 def test_a_tracking_server_that_does_not_answer_is_named(tmp_path):

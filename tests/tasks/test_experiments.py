@@ -23,6 +23,7 @@ SHORT = [
     "model.init=random",
     "model.size=s",
     "recipe.epochs=null",
+    "recipe.until=null",
     "recipe.steps=2",
     "recipe.min_steps=1",
     "benchmark.test_limit=4",

@@ -1,0 +1,128 @@
+"""Validation while training: when it is measured, the weights it finds best, and the end of training it may call."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.nn import Parameter
+
+from src.modules.batch import Pass
+from src.modules.causal_lm import CausalLM
+from src.modules.finetune_data import FinetuneData
+
+
+class Validation(Callback):
+    """Measures val/loss after the optimiser steps in `checks`.
+
+    With `averaging`, it is measured on the average of the weights over about the last `averaging` of the steps taken,
+    and that average is what training leaves. With `patience`, training ends once `patience` times the steps of the best
+    check are taken, and leaves the weights of that check. All of this is part of a checkpoint.
+    """
+
+    def __init__(self, checks: Sequence[int], patience: float | None = None, averaging: float = 0.0) -> None:
+        self.checks = frozenset(checks)
+        self.patience = patience
+        self.averaging = averaging
+        self.curve: list[tuple[int, float]] = []  # optimiser steps, val/loss
+        self.best_step = 0
+        self._best: list[Tensor] = []
+        self._average: list[Tensor] = []
+        self._passes: list[Pass] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"curve": self.curve, "best_step": self.best_step, "best": self._best, "average": self._average}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.curve, self.best_step = state["curve"], state["best_step"]
+        self._best, self._average = state["best"], state["average"]
+
+    @property
+    def best_loss(self) -> float:
+        return dict(self.curve)[self.best_step]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, FinetuneData)
+        self._passes = [part.to(pl_module.device) for part in data.val_passes(trainer.global_rank)]
+        if self.averaging and not self._average:
+            self._average = [p.detach().clone() for p in _trained(pl_module)]
+        self._average = [a.to(pl_module.device) for a in self._average]
+        trainer.should_stop = self.converged
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Pass, batch_idx: int
+    ) -> None:
+        if not batch.last:
+            return
+        step = trainer.global_step
+        if self.averaging:
+            # 1 / averaging steps behind it would be a plain mean: from then on the span grows with the steps.
+            share = (1 / self.averaging) / (step - 1 + 1 / self.averaging)
+            torch._foreach_lerp_(self._average, _values(pl_module), share)
+        if step in self.checks and self._passes:
+            self._check(trainer, pl_module, step)
+            trainer.should_stop = self.converged
+
+    def leave(self, module: LightningModule) -> None:
+        """Put the weights that training is for into the module: the best, else the average, else the last."""
+        left = self._best or self._average
+        for parameter, value in zip(_trained(module), left, strict=False):
+            parameter.data.copy_(value)
+
+    def _check(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        assert isinstance(module, CausalLM)
+        with self._averaged(module):
+            loss = self._loss(trainer, module)
+            if self.patience and (not self.curve or loss < self.best_loss):
+                self.best_step = step
+                self._best = [value.to("cpu", copy=True) for value in _values(module)]
+        self.curve.append((step, loss))
+        module.log_now({"val/loss": loss})
+
+    def _loss(self, trainer: Trainer, module: CausalLM) -> float:
+        module.eval()
+        with torch.no_grad():
+            sums = torch.zeros(2, dtype=torch.float64, device=module.device)
+            for i, part in enumerate(self._passes):
+                sums += trainer.strategy.validation_step(part, i)  # type: ignore[arg-type]
+        module.train()
+        # The same number on every rank, so that all decide alike.
+        loss, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        return loss / tokens
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last check came so long after the best that training ends."""
+        return bool(self.patience and self.curve and self.curve[-1][0] >= self.patience * self.best_step)
+
+    @contextmanager
+    def _averaged(self, module: LightningModule) -> Iterator[None]:
+        """Within, the module holds the average."""
+        if not self.averaging:
+            yield
+            return
+        own = [value.clone() for value in _values(module)]
+        _fill(module, self._average)
+        yield
+        _fill(module, own)
+
+
+def _trained(module: LightningModule) -> list[Parameter]:
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def _values(module: LightningModule) -> list[Tensor]:
+    return [p.detach() for p in _trained(module)]
+
+
+def _fill(module: LightningModule, values: list[Tensor]) -> None:
+    torch._foreach_copy_(_values(module), values)
+
+
+def evenly(checks: int, steps: int) -> list[int]:
+    """So many steps, evenly spread over all of them."""
+    every = max(1, steps // checks) if checks else steps + 1
+    return list(range(every, steps + 1, every))

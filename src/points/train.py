@@ -1,0 +1,216 @@
+"""Training a point: once, or in trials of which validation loss chooses, until the weights to keep are exported."""
+
+import json
+import logging
+import statistics
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from src.config.method import Lora
+from src.errors import FathomError
+from src.models.lora import add_adapters
+from src.models.prompt import Encoded
+from src.modules.causal_lm import CausalLM, Optimisation
+from src.modules.finetune_data import FinetuneData
+from src.modules.metric_logger import Sink
+from src.modules.training import fit
+from src.modules.validation import Validation, evenly
+from src.points.draw import Drawn, training_data
+from src.points.export import export
+from src.points.full_disk import writing
+from src.points.point import Point
+from src.points.start import Start
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training that has ended. `curve` holds (optimiser steps, val/loss) of each check."""
+
+    lr: float
+    steps: int
+    kept_step: int
+    bound_hit: bool
+    curve: list[tuple[int, float]]
+
+    @property
+    def loss(self) -> float:
+        """val/loss of the weights that were kept."""
+        return dict(self.curve)[self.kept_step]
+
+
+def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> None:
+    """Finetune from the start on what was drawn and leave the weights in `work`/export, unless a try got that far.
+
+    An earlier try's trials that had ended count, and its newest checkpoint is gone on from. Metrics go to
+    `sink(metrics, step)`.
+    """
+    if (work / "export").exists():
+        return
+    recipe = point.config.recipe
+    if recipe.until and recipe.validation == "pool" and not drawn.val:
+        raise FathomError(
+            f"n_examples: {len(drawn.train)} leave nothing of the pool of {point.trained_on.name} for the validation "
+            "loss that recipe.until needs; lower n_examples or set recipe.validation=k_fold"
+        )
+    trials = _Trials(point, start, work, sink)
+    started = time.perf_counter()
+    with writing(work):
+        if recipe.validation == "k_fold":
+            kept = trials.folded(drawn.train)
+        elif recipe.search:
+            kept = trials.searched(drawn.train, drawn.val)
+        else:
+            kept = trials.run(work, sink, recipe.lr, training_data(point, drawn.train, drawn.val))
+    plan = training_data(point, drawn.train, []).plan
+    facts = {
+        "train/optimizer_steps": kept.kept_step,
+        "train/total_steps": trials.steps,
+        "train/epochs": kept.kept_step / plan.steps_per_epoch,
+        "train/answer_tokens": sum(len(drawn.train[i].answer) for step in plan[: kept.kept_step] for i in step),
+        "train/best_lr": kept.lr,
+        "data/val_examples": len(drawn.val),
+        "time/train_seconds": time.perf_counter() - started,
+    }
+    if recipe.until:
+        facts |= {
+            "train/best_step": kept.kept_step,
+            "train/bound_hit": float(kept.bound_hit),
+            "val/best_loss": kept.loss,
+        }
+        if kept.bound_hit:
+            log.warning(
+                "%s: recipe.until.max_steps=%s ended training while validation loss was still falling",
+                point.name,
+                recipe.until.max_steps,
+            )
+    sink(facts, kept.steps)
+
+
+class _Trials:
+    """The trainings of a point. `steps` counts the optimiser steps of all that have ended."""
+
+    def __init__(self, point: Point, start: Start, work: Path, sink: Sink) -> None:
+        self.point = point
+        self.recipe = point.config.recipe
+        self.start = start
+        self.work = work
+        self.sink = sink
+        self.steps = 0
+
+    def searched(self, train: list[Encoded], val: list[Encoded]) -> Trial:
+        """A trial for each learning rate; the weights of the one with the least validation loss are exported."""
+        tried: dict[Path, Trial] = {}
+        for lr in self.recipe.search:
+            folder = self.work / f"lr_{lr:g}"
+            tried[folder] = self.run(folder, self._sink_of(folder), lr, training_data(self.point, train, val))
+        best = min(tried, key=lambda folder: tried[folder].loss)
+        if getattr(rank_zero_only, "rank", 0) == 0:  # the one that exported
+            (best / "export").replace(self.work / "export")
+        self._log_curve(tried[best].curve)
+        return tried[best]
+
+    def folded(self, train: list[Encoded]) -> Trial:
+        """Cross-validation finds the number of steps (and the learning rate of a search); then all of `train` is used.
+
+        The curve of a learning rate is the mean over the folds, as far as all of them went.
+        """
+        if len(train) < self.recipe.folds:
+            raise FathomError(
+                f"recipe.folds: {self.recipe.folds} folds need as many examples, n_examples is {len(train)}; "
+                "lower it, or train for a fixed number of steps with recipe.until=null recipe.steps=…"
+            )
+        found: list[tuple[float, int, float, list[Trial]]] = []
+        curves: dict[float, list[tuple[int, float]]] = {}
+        for lr in self.recipe.search or [self.recipe.lr]:
+            folds = [self._fold(fold, train, lr) for fold in range(self.recipe.folds)]
+            checks = min(len(fold.curve) for fold in folds)
+            curves[lr] = [
+                (step, statistics.fmean(fold.curve[check][1] for fold in folds))
+                for check, (step, _) in enumerate(folds[0].curve[:checks])
+            ]
+            found += [(loss, step, lr, folds) for step, loss in curves[lr]]
+        _, steps, lr, folds = min(found, key=lambda candidate: candidate[:2])
+        self._log_curve(curves[lr])
+        kept = self.run(self.work, self.sink, lr, training_data(self.point, train, [], steps))
+        return replace(kept, bound_hit=any(fold.bound_hit for fold in folds), curve=curves[lr])
+
+    def _fold(self, fold: int, train: list[Encoded], lr: float) -> Trial:
+        folder = self.work / f"lr_{lr:g}_fold_{fold}"
+        held_out = train[fold :: self.recipe.folds]
+        rest = [example for i, example in enumerate(train) if i % self.recipe.folds != fold]
+        return self.run(folder, self._sink_of(folder), lr, training_data(self.point, rest, held_out))
+
+    def run(self, folder: Path, sink: Sink, lr: float, data: FinetuneData) -> Trial:
+        """Train once, in `folder`, and export there; until convergence if there is something to validate on."""
+        recipe = self.recipe
+        ended = folder / "trial.json"
+        if ended.exists():
+            trial = Trial(**json.loads(ended.read_text()))
+            trial = replace(trial, curve=[(step, loss) for step, loss in trial.curve])
+        else:
+            until = recipe.until if data.val else None
+            total = len(data.plan)
+            validation = Validation(
+                until.checks if until else evenly(recipe.val_checks, total),
+                patience=until.patience if until else None,
+                averaging=recipe.averaging,
+            )
+            trainer = self._fit(folder, sink, lr, data, validation)
+            trial = Trial(
+                lr=lr,
+                steps=trainer.global_step,
+                kept_step=validation.best_step or total,
+                bound_hit=bool(until) and not validation.converged,
+                curve=validation.curve,
+            )
+            if trainer.is_global_zero and folder != self.work:
+                _write(ended, json.dumps(asdict(trial)))
+                for checkpoint in folder.glob("*.ckpt"):
+                    checkpoint.unlink()
+        self.steps += trial.steps
+        return trial
+
+    def _fit(self, folder: Path, sink: Sink, lr: float, data: FinetuneData, validation: Validation) -> Trainer:
+        config, recipe = self.point.config, self.recipe
+        model, tokenizer = self.start.load()
+        if config.trainer.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        if isinstance(config.method, Lora):
+            model = add_adapters(model, config.method, config.seed)
+        optimisation = Optimisation(
+            total_steps=len(data.plan),
+            lr=lr,
+            schedule=recipe.schedule,
+            warmup_steps=recipe.warmup(len(data.plan)),
+            weight_decay=recipe.weight_decay,
+            beta1=recipe.beta1,
+            beta2=recipe.beta2,
+            grad_clip=recipe.grad_clip,
+            seed=config.seed,
+        )
+        model.train()
+        module = CausalLM(model, optimisation, data.passes_per_step)
+        trainer = fit(module, data, config.trainer, validation, work=folder, sink=sink)
+        export(trainer, tokenizer, folder / "export")
+        return trainer
+
+    def _sink_of(self, folder: Path) -> Sink:
+        """Where a trial's metrics go: under its own name, so that the point's are those of the weights it keeps."""
+        return lambda metrics, step: self.sink({f"{folder.name}/{name}": x for name, x in metrics.items()}, step)
+
+    def _log_curve(self, curve: list[tuple[int, float]]) -> None:
+        for step, loss in curve:
+            self.sink({"val/loss": loss}, step)
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all."""
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(file)

@@ -1,0 +1,117 @@
+"""Trials of a point: until convergence, over learning rates, over folds; what the point then says of its training."""
+
+import pytest
+
+import src.points.train as points_train
+from src.errors import FathomError
+from src.points.point import identify
+from src.tasks.finetune import finetune
+from src.tracking.query import points
+from src.tracking.store import open_store
+
+UNTIL = {"first_check": 4, "check_growth": 1.5, "patience": 1.5, "max_steps": 60}
+CONVERGED = {
+    "epochs": None,
+    "until": UNTIL,
+    "schedule": "constant",
+    "warmup_steps": 3,
+    "averaging": 0.2,
+    "lr": 1e-2,
+    "val_examples": 12,
+}
+
+
+def run(config):
+    finetune(config)
+    store = open_store(config.tracking.uri, config.tracking.root)
+    (record,) = [p for p in points(store, config.study) if p.key == identify(config).key]
+    return record.metrics, store.client.get_metric_history(record.run_id, "val/loss")
+
+
+def curve_of(history):
+    return {entry.step: entry.value for entry in history}
+
+
+def scientific(metrics):
+    return {k: v for k, v in metrics.items() if not k.startswith("time/") and "tokens_per_second" not in k}
+
+
+def test_a_converged_point_says_how_it_was_trained(toy):
+    metrics, history = run(toy(n_examples=16, recipe=CONVERGED))
+    curve = curve_of(history)
+    assert set(curve) <= set(toy(recipe=CONVERGED).recipe.until.checks)
+    assert metrics["train/optimizer_steps"] == metrics["train/best_step"] == min(curve, key=curve.get)
+    assert metrics["val/best_loss"] == min(curve.values())
+    assert metrics["train/total_steps"] == max(curve)
+    assert metrics["train/epochs"] == metrics["train/optimizer_steps"] / 2  # 16 examples in batches of 8
+    assert metrics["data/val_examples"] == 12
+    assert metrics["train/bound_hit"] == 0
+    assert metrics["train/total_steps"] < 60
+
+
+def test_a_bound_that_ends_training_is_told(toy, caplog):
+    metrics, _ = run(toy(n_examples=16, recipe={**CONVERGED, "until": {**UNTIL, "max_steps": 7}, "lr": 1e-3}))
+    assert metrics["train/bound_hit"] == 1
+    assert metrics["train/total_steps"] == 7
+    assert "recipe.until.max_steps=7 ended training" in caplog.text
+
+
+def test_a_search_keeps_the_learning_rate_with_the_least_validation_loss(toy):
+    search = [1e-4, 1e-2]
+    alone = {lr: run(toy(n_examples=16, recipe={**CONVERGED, "lr": lr})) for lr in search}
+    metrics, history = run(toy(n_examples=16, recipe={**CONVERGED, "search": search}))
+    best = min(search, key=lambda lr: min(curve_of(alone[lr][1]).values()))
+    assert metrics["train/best_lr"] == best == 1e-2
+    assert curve_of(history) == curve_of(alone[best][1])
+    assert metrics["eval/nll"] == alone[best][0]["eval/nll"]
+    assert metrics["train/total_steps"] == sum(alone[lr][0]["train/total_steps"] for lr in search)
+
+
+def test_folds_take_no_example_but_the_n_and_train_all_of_them_as_long_as_the_folds_say(toy):
+    metrics, history = run(toy(n_examples=15, recipe={**CONVERGED, "validation": "k_fold", "folds": 3}))
+    curve = curve_of(history)
+    assert metrics["data/val_examples"] == 0
+    assert metrics["train/optimizer_steps"] == min(curve, key=curve.get)
+    assert metrics["train/total_steps"] > 3 * metrics["train/optimizer_steps"]
+    untrained, _ = run(toy(n_examples=0))
+    assert metrics["eval/nll"] < untrained["eval/nll"]
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("trials", [{"search": [3e-3, 1e-2]}, {"validation": "k_fold", "folds": 2}])
+def test_trials_that_had_ended_are_not_trained_again(toy, tmp_path, monkeypatch, trials):
+    recipe = {**CONVERGED, **trials}
+    undisturbed, _ = run(toy(root=tmp_path / "undisturbed", n_examples=16, recipe=recipe))
+    config = toy(n_examples=16, recipe=recipe, trainer={"checkpoint_every_steps": 2})
+
+    begun = []
+    fit = points_train.fit
+
+    def fit_once(*args, **keywords):
+        begun.append(keywords["work"].name)
+        if len(begun) == 2:
+            raise Interrupted
+        return fit(*args, **keywords)
+
+    monkeypatch.setattr(points_train, "fit", fit_once)
+    with pytest.raises(Interrupted):
+        finetune(config)
+    monkeypatch.setattr(points_train, "fit", lambda *args, **keywords: begun.append("again") or fit(*args, **keywords))
+    metrics, _ = run(config)
+    assert begun.count("again") == (1 if "search" in trials else 2)  # the second trial, and what the folds decided
+    assert scientific(metrics) == scientific(undisturbed)
+
+
+def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):
+    with pytest.raises(
+        FathomError, match=r"n_examples: 60 leave nothing of the pool of echo .* recipe.validation=k_fold"
+    ):
+        finetune(toy(n_examples=60, recipe=CONVERGED))
+
+
+def test_fewer_examples_than_folds_are_refused(toy):
+    with pytest.raises(FathomError, match=r"recipe.folds: 5 folds need as many examples, n_examples is 3"):
+        finetune(toy(n_examples=3, recipe={**CONVERGED, "validation": "k_fold"}))
