@@ -394,7 +394,7 @@ def recovery_table(trials: int = 100) -> None:
             inside.append((low <= truth) & (truth <= high))
         bias = np.median(estimates, axis=0) / truth - 1
         cells = zip(law.parameters, bias, np.mean(inside, axis=0), strict=True)
-        print(f"{law.name:12}" + "  ".join(f"{p.name} {off:+.1%} / {share:.0%}" for p, off, share in cells))
+        print(f"{law.name:18}" + "  ".join(f"{p.name} {off:+.1%} / {share:.0%}" for p, off, share in cells))
 
 
 def _noisy(law: Law, truth: np.ndarray, rng: np.random.Generator) -> Curve:

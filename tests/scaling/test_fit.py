@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from src.errors import FathomError
 from src.scaling.bootstrap import bootstrap
 from src.scaling.curve import Curve, Measurement
-from src.scaling.fit import fit_law, points_needed
-from src.scaling.laws import CATALOGUE
+from src.scaling.fit import fit_law
+from src.scaling.laws import LAWS
+from src.scaling.laws.odds_laws import ODDS_START
 from src.scaling.laws.power_laws import JOINT, PAPER, POWER_FLOOR
 from src.scaling.laws.saturating_laws import RECTIFIED
 
@@ -131,7 +132,7 @@ def test_no_law_of_accuracies_leaves_chance_to_1(chance: float, gain: float) -> 
     values = np.clip(chance + gain * np.log10(SIZES), 0, 1)
     points = tuple(Measurement(int(n), 0, float(v)) for n, v in zip(SIZES, values, strict=True))
     curve = Curve("c", "m", "accuracy", points, chance)
-    for law in CATALOGUE:
-        if "accuracy" in law.quantities and points_needed(law) <= len(SIZES):
+    for law in (*LAWS, ODDS_START):
+        if "accuracy" in law.quantities:
             predicted = fit_law(curve, law).predict(np.array([1, 10, 1e9]))
             assert (predicted >= chance).all() and (predicted <= 1).all(), law.name

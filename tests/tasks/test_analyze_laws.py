@@ -1,9 +1,11 @@
 """`laws=[…]`: a law added as CONTRIBUTING says, and a law over model sizes, through the command that asks for them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from src.config.analyze import AnalyzeConfig
 from src.errors import FathomError
@@ -124,3 +126,8 @@ def test_the_law_over_model_sizes_is_fitted_to_all_models_together(root, capsys)
 def test_a_law_that_is_none_lists_those_there_are(root):
     with pytest.raises(FathomError, match="laws: there is no law papr; there are paper, log_linear, odds, "):
         fit_laws(analyze(root, "slow", laws=["papr"]))
+
+
+def test_the_configuration_asks_for_the_laws_that_are_fitted_by_default():
+    conf = OmegaConf.load(Path(__file__).parents[2] / "conf/analysis/mlflow.yaml")
+    assert conf.laws == [law.name for law in laws.LAWS]
