@@ -26,6 +26,7 @@ from src.modules.causal_lm import CausalLM, Optimisation
 from src.modules.finetune_data import FinetuneData
 from src.modules.plan import step_plan
 from src.modules.training import fit
+from src.modules.validation import Validation
 
 ROUNDS = 5
 STEPS = 60
@@ -50,7 +51,7 @@ def lightning(size: str, data: FinetuneData, optimisation: Optimisation) -> floa
     module.on_train_start = lambda: times.append(time.perf_counter())  # type: ignore[method-assign]
     module.on_train_end = lambda: times.append(time.perf_counter())  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as work:
-        fit(module, data, TRAINER, val_checks=0, work=Path(work), sink=lambda metrics, step: None)
+        fit(module, data, TRAINER, Validation([]), work=Path(work), sink=lambda metrics, step: None)
     return times[1] - times[0]
 
 
@@ -76,7 +77,7 @@ def main() -> None:
     torch.set_num_threads(1)
     plan = step_plan(STEPS * 16, 16, epochs=1, steps=None, min_steps=1, seed=0)
     data = FinetuneData(examples(), [], plan, Layout(packing=True, micro_batch_tokens=4096))
-    optimisation = Optimisation(len(plan), 1e-3, "cosine", 0.05, 0.01, 0.9, 0.98, 1.0, seed=0)
+    optimisation = Optimisation(len(plan), 1e-3, "cosine", 3, 0.01, 0.9, 0.98, 1.0, seed=0)
     tokens = sum(len(example) for example in data.train)
     rates: dict[str, list[float]] = {"lightning": [], "bare": []}
     for round_ in range(ROUNDS + 1):
