@@ -116,7 +116,9 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
 
 def test_the_same_points_and_settings_are_logged_once(root, capsys):
     fit_laws(analyze(root))
-    assert "laws of s" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "s: what 2 times the examples would bring" in said and "paper" in said and "report.html" in said
+    assert max(map(len, said.splitlines())) <= 80 or "report.html" in max(said.splitlines(), key=len)
     assert len(analysis_runs(root)[1]) == 1
 
 
