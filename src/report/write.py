@@ -1,16 +1,13 @@
 """The files of an analysis: the report, and beside it figures, tables for LaTeX and the laws as JSON."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 
-from rich.console import Console
-
 from src.report.drawing.page import Section, page
 from src.report.drawing.table import Table, as_latex
-from src.report.figures import affordable, draw, plan
+from src.report.figures import write_figures
 from src.report.sections.answer_section import answer_section
 from src.report.sections.comparison_section import comparison_section
 from src.report.sections.error_section import error_section
@@ -24,9 +21,6 @@ from src.report.sections.transfer_section import transfer_section
 from src.scaling.analysis import StudyAnalysis
 from src.study.findings import Findings
 from src.tracking.query import PointRecord
-
-UNFIT_FOR_A_FILE = re.compile(r"[^\w.-]+")
-console = Console()
 
 
 def write_report(
@@ -64,16 +58,7 @@ def write_report(
     for section in sections:
         _write_tables(laws, section)
     # The laws' many panels come last, where the figures are too many.
-    planned = plan(sorted(sections, key=lambda section: section.title in ("Laws", "Rival laws")))
-    drawn = affordable(planned)
-    for name, shown in drawn:
-        figure = draw(study, shown)
-        name = UNFIT_FOR_A_FILE.sub("-", name)
-        figure.savefig(laws / f"{name}.png")
-        figure.set_layout_engine("none")  # the layout is made; a second one would take as long
-        figure.savefig(laws / f"{name}.svg")
-    if len(drawn) < len(planned):
-        console.print(f"{len(planned) - len(drawn)} further figures are left to the report, which can save each chart")
+    write_figures(laws, study, sorted(sections, key=lambda section: section.title in ("Laws", "Rival laws")))
     rows = [vars(row) for row in analysis.rows()]
     text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
     (laws / "laws.json").write_text(text, encoding="utf-8")

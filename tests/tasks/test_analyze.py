@@ -100,12 +100,14 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
     tables = {"laws", "means", "error_classes", "few_format_errors", "error_correlations", "transfer", "differences"}
     tables |= {"forecasts", "examples_needed", "rankings", "saturation", "next_doubling", "next_n"}
     assert artifacts >= {"report.html", *(f"{table}.json" for table in tables)}
-    assert "laws/b-errors.svg" in {a.path for a in store.client.list_artifacts(run.info.run_id, "laws")}
+    figures = {a.path: a.file_size for a in store.client.list_artifacts(run.info.run_id, "laws")}
+    assert figures["laws/b-errors.svg"] > 1000
+    assert figures["laws/b-errors.png"] > 1000
 
     best = (laws / "superficial-or-scaling-3.tex").read_text()
     assert "expected & probability & regret" in best and "short b full tiny recipe.lr=0.2" in best
     html = (root.parent / "out" / "report.html").read_text()
-    headings = re.findall(r"<h2[^>]*>([^<]*)", html)
+    headings = re.findall(r'<h2 id="\w+">([^<]*)', html)
     assert headings == [
         "Curves and forecasts", "Examples needed", "Superficial or scaling", "Laws", "Rival laws", "Exponents",
         "Error classes", "Transfer", "Side by side", "Means", "Methods",
