@@ -1,16 +1,14 @@
 """The files of an analysis: the report, and beside it figures, tables for LaTeX and the laws as JSON."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
-
-from rich.console import Console
+from typing import Any
 
 from src.report.drawing.page import Section, page
 from src.report.drawing.table import Table, as_latex
-from src.report.figures import affordable, draw, plan
+from src.report.figures import write_figures
 from src.report.sections.answer_section import answer_section
 from src.report.sections.comparison_section import comparison_section
 from src.report.sections.error_section import error_section
@@ -22,11 +20,9 @@ from src.report.sections.methods_section import methods_section
 from src.report.sections.rival_section import check_section
 from src.report.sections.transfer_section import transfer_section
 from src.scaling.analysis import StudyAnalysis
+from src.scaling.curve import Curve
 from src.study.findings import Findings
 from src.tracking.query import PointRecord
-
-UNFIT_FOR_A_FILE = re.compile(r"[^\w.-]+")
-console = Console()
 
 
 def write_report(
@@ -64,19 +60,23 @@ def write_report(
     for section in sections:
         _write_tables(laws, section)
     # The laws' many panels come last, where the figures are too many.
-    planned = plan(sorted(sections, key=lambda section: section.title in ("Laws", "Rival laws")))
-    drawn = affordable(planned)
-    for name, shown in drawn:
-        figure = draw(study, shown)
-        name = UNFIT_FOR_A_FILE.sub("-", name)
-        figure.savefig(laws / f"{name}.png")
-        figure.set_layout_engine("none")  # the layout is made; a second one would take as long
-        figure.savefig(laws / f"{name}.svg")
-    if len(drawn) < len(planned):
-        console.print(f"{len(planned) - len(drawn)} further figures are left to the report, which can save each chart")
+    write_figures(laws, study, sorted(sections, key=lambda section: section.title in ("Laws", "Rival laws")))
     rows = [vars(row) for row in analysis.rows()]
-    text = json.dumps({"methods": analysis.methods, "rows": rows}, indent=2)
+    curves = [_as_fitted(of.curve) for of in analysis.curves]
+    text = json.dumps({"methods": analysis.methods, "rows": rows, "curves": curves}, indent=2)
     (laws / "laws.json").write_text(text, encoding="utf-8")
+
+
+def _as_fitted(curve: Curve) -> dict[str, Any]:
+    """What the laws are fitted to; a standard error is null where nothing tells the noise."""
+    errors = [None] * len(curve.sizes) if curve.standard_errors is None else curve.standard_errors.tolist()
+    points = zip(curve.sizes, curve.seeds, curve.means, errors, strict=True)
+    return {
+        "curve": curve.name,
+        "metric": curve.metric,
+        "noise": curve.noise.note or "of training sets and test items",
+        "points": [{"n": int(n), "seeds": int(s), "mean": float(m), "stderr": e} for n, s, m, e in points],
+    }
 
 
 def _write_tables(directory: Path, section: Section) -> None:

@@ -3,12 +3,15 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from src.config.analyze import AnalyzeConfig
 from src.errors import FathomError
+from src.evaluation.metrics import with_errors
+from src.study.curves import curves_of, measured
 from src.tasks.analyze import fit_laws
-from src.tracking.query import predictions
+from src.tracking.query import points, predictions
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -101,12 +104,14 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
     tables = {"laws", "means", "error_classes", "few_format_errors", "error_correlations", "transfer", "differences"}
     tables |= {"forecasts", "examples_needed", "rankings", "saturation", "next_doubling", "next_n"}
     assert artifacts >= {"report.html", *(f"{table}.json" for table in tables)}
-    assert "laws/b-errors.svg" in {a.path for a in store.client.list_artifacts(run.info.run_id, "laws")}
+    figures = {a.path: a.file_size for a in store.client.list_artifacts(run.info.run_id, "laws")}
+    assert figures["laws/b-errors.svg"] > 1000
+    assert figures["laws/b-errors.png"] > 1000
 
     best = (laws / "superficial-or-scaling-3.tex").read_text()
     assert "expected & probability & regret" in best and "short b full tiny recipe.lr=0.2" in best
     html = (root.parent / "out" / "report.html").read_text()
-    headings = re.findall(r"<h2[^>]*>([^<]*)", html)
+    headings = re.findall(r'<h2 id="\w+">([^<]*)', html)
     assert headings == [
         "Curves and forecasts", "Examples needed", "Superficial or scaling", "Laws", "Rival laws", "Exponents",
         "Error classes", "Transfer", "Side by side", "Means", "Methods",
@@ -145,3 +150,86 @@ def test_a_metric_that_was_not_measured_is_named(root):
 def test_an_unknown_study_lists_those_there_are(root):
     with pytest.raises(FathomError, match="there is no study nothing; studies: s"):
         fit_laws(analyze(root, study="nothing"))
+
+
+@pytest.fixture(scope="module")
+def with_items(tmp_path_factory, migrated):
+    """A study of three seeds whose points keep their values by test item: items of very different difficulty."""
+    root = tmp_path_factory.mktemp("items") / "mlruns"
+    root.mkdir()
+    (root / "mlflow.db").write_bytes(migrated.read_bytes())
+    store, rng = open_store(None, root), np.random.default_rng(0)
+    item = rng.standard_normal(ITEMS)
+    for n in (0, 10, 40, 160, 640, 2560):
+        for seed in (0, 1, 2):
+            logit = np.log10(n + 1) - 2 + 0.2 * rng.standard_normal() * (n > 0) + 1.5 * item
+            items = {
+                "eval/accuracy": (rng.random(ITEMS) < 1 / (1 + np.exp(-logit))).astype(np.uint8),
+                "eval/nll": np.exp(1 - 0.3 * np.log10(n + 1) + 0.3 * rng.standard_normal(ITEMS)).astype(np.float32),
+            }
+            wrong = 1 - items["eval/accuracy"]
+            items |= {"eval/format_error_rate": wrong * (n < 10), "eval/reasoning_error_rate": wrong * (n >= 10)}
+            items["also/other/accuracy"] = (rng.random(ITEMS) < 0.5).astype(np.uint8)
+            fixed = {"model": "m", "benchmark": "b", "method": "full", "recipe": "r", "n_examples": n, "seed": seed}
+            with claim(store, key=f"{n}-{seed}", kind="finetune", name="p", study="s", params=fixed) as run:
+                run.log_items(items)
+                run.complete({"eval/n_items": ITEMS} | with_errors(items))
+    fit_laws(analyze(root, laws=["paper", "power_floor"]))
+    return root
+
+
+def test_one_quantity_has_one_standard_error_wherever_it_appears(with_items):
+    """Tables in MLflow, charts of the page, laws.json, results.md and the report's tables are walked."""
+    out = with_items.parent / "out"
+    store, (run,) = analysis_runs(with_items)
+    curves = {
+        curve.metric: curve
+        for metric in ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
+        for curve in measured(metric, curves_of(points(store, "s", with_items=True))[0])
+    }
+    assert not any(curve.noise.note for curve in curves.values())
+    stderr = {
+        (metric, int(n)): error
+        for metric, curve in curves.items()
+        for n, error in zip(curve.sizes, curve.standard_errors, strict=True)
+    }
+    assert stderr["eval/accuracy", 160] > 0.01
+
+    means = predictions(store, run.info.run_id, "means")
+    assert {(row["metric"], row["n"]) for row in means} == stderr.keys()
+    for row in means:
+        assert row["stderr"] == pytest.approx(stderr[row["metric"], row["n"]], rel=1e-9)
+        assert row["low"] < row["mean"] < row["high"] or row["stderr"] == 0 or row["mean"] in (0, 1)
+    for row in predictions(store, run.info.run_id, "error_classes"):
+        for error in ("format", "reasoning"):
+            assert row[f"{error}_stderr"] == pytest.approx(stderr[f"eval/{error}_error_rate", row["n"]], rel=1e-9)
+
+    fitted = json.loads((out / "laws/laws.json").read_text())["curves"]
+    assert [of["metric"] for of in fitted] == ["eval/accuracy", "eval/nll"]
+    for of in fitted:
+        for point in of["points"]:
+            assert point["stderr"] == pytest.approx(stderr[of["metric"], point["n"]], rel=1e-9)
+
+    html = (out / "report.html").read_text()
+    charts = json.loads(re.search(r'<script type="application/json" id="charts">(.*?)</script>', html, re.S)[1])
+    named = {
+        "accuracy": "eval/accuracy", "nll": "eval/nll",
+        "format errors": "eval/format_error_rate", "reasoning errors": "eval/reasoning_error_rate",
+    }  # fmt: skip
+    seen = set()
+    for chart in charts:
+        what = named.get(str(chart["spec"]["title"]).removeprefix("b: ").partition(",")[0])
+        for rows in chart["spec"].get("datasets", {}).values() if what else ():
+            for row in rows:
+                if row["kind"] in ("dot", "joined"):
+                    assert row["stderr"] == pytest.approx(stderr[what, row["n"]], rel=1e-5)
+                    seen.add((what, row["n"]))
+    assert seen == stderr.keys()
+
+    page = (out / "results.md").read_text()
+    shown = {int(n.replace(",", "")): float(e) for n, e in re.findall(r"\| ([\d,]+) \| 3 \| [\d.]+ ± ([\d.]+) %", page)}
+    assert shown == {n: pytest.approx(100 * e, abs=0.05) for (metric, n), e in stderr.items() if "accuracy" in metric}
+    table = (out / "laws/error-classes-3.tex").read_text()
+    for n in (10, 160):
+        error = f"{100 * stderr['eval/reasoning_error_rate', n]:.1f}"
+        assert re.search(rf" {n} & 3 &.*\$\\pm\$ {error} &", table), table

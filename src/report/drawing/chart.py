@@ -1,9 +1,8 @@
-"""What an interactive chart shows; `chart.js` draws it in the reader's browser."""
+"""What a chart shows. `curve_plot.py` draws it, in the reader's browser and for print."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Step:
-    """A fitted value at n and its interval, None where there is none."""
+    """A fitted value at n > 0 and its interval, None where there is none."""
 
     n: float
     value: float
@@ -56,30 +55,10 @@ class Chart:
     levels: Sequence[float] = field(default=())
     """Values at which a thin line is drawn across: chance, a bound, zero."""
 
-    def as_json(self) -> dict[str, Any]:
-        """For `chart.js`; numbers rounded to six digits, since a screen shows no more."""
-        return {
-            "title": self.title, "x": self.x_label, "along": self.along, "y": self.y_label,
-            "logY": self.log_y, "percent": self.percent,
-            "levels": [_short(level) for level in self.levels],
-            "series": [
-                {
-                    "name": series.name, "short": short, "joined": series.joined, "to": _short(series.measured_to),
-                    "dots": [[_short(d.n), _short(d.value), _short(d.stderr), d.note] for d in series.dots],
-                    "line": [[_short(s.n), _short(s.value), _short(s.low), _short(s.high)] for s in series.line],
-                }
-                for series, short in zip(self.series, told_apart([s.name for s in self.series]), strict=True)
-            ],
-        }  # fmt: skip
-
 
 def told_apart(names: Sequence[str]) -> list[str]:
-    """Curve names without the words that all of them share: what a legend needs."""
+    """Curve names without the words that all of them share: what a legend needs. Different names stay different."""
     words = [name.split(" ") for name in names]
     shared = set.intersection(*map(set, words)) if len(names) > 1 else set()
-    return [" ".join(word for word in name if word not in shared) or " ".join(name) for name in words]
-
-
-def _short(value: float | None) -> float | None:
-    """JSON knows no NaN and no infinity: None."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+    short = [" ".join(word for word in name if word not in shared) or " ".join(name) for name in words]
+    return short if len(set(short)) == len(set(names)) else list(names)

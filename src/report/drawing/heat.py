@@ -1,19 +1,24 @@
-"""A matrix of gains and losses with their standard errors, coloured: blue gains, orange loses."""
+"""A matrix of gains and losses with their standard errors, coloured: blue gains, orange loses, white is no change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any
 
+import altair as alt
 import numpy as np
 
-GAIN, LOSS, NONE = np.array([0, 114, 178]), np.array([213, 94, 0]), np.array([255, 255, 255])
+from src.report.drawing.style import COLOURS
+
+GAIN, LOSS = COLOURS[:2]
+# Beyond this share of the largest value a cell is dark, and what stands in it is white.
+DARK = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Heat:
     """`values` and `errors`, shape (rows, columns), in the unit shown; NaN where nothing was measured.
 
-    `figure` is the name of its file for print.
+    `corner` names rows and columns: `trained on \\ evaluated on`. `figure` is the name of its file for print.
     """
 
     title: str
@@ -25,28 +30,35 @@ class Heat:
     errors: np.ndarray
 
 
-def as_html(heat: Heat) -> str:
+def plot_heat(heat: Heat) -> alt.LayerChart:
+    """A cell for each value, which stands in it with its error."""
     largest = float(np.nanmax(np.abs(heat.values), initial=1e-12))
-    head = "".join(f"<th>{escape(name)}</th>" for name in heat.columns)
-    lines = []
-    for name, values, errors in zip(heat.rows, heat.values, heat.errors, strict=True):
-        cells = "".join(_cell(v, e, v / largest) for v, e in zip(values, errors, strict=True))
-        lines.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    rows = "\n".join(lines)
-    table = f'<table class="heat"><caption>{escape(heat.title)}</caption>'
-    head = f"<thead><tr><th>{escape(heat.corner)}</th>{head}</tr></thead>"
-    return f'<div class="scroll">{table}\n{head}\n<tbody>\n{rows}\n</tbody></table></div>'
+    cells = [
+        {"row": row, "column": column, **_cell(value, error)}
+        for row, *pairs in zip(heat.rows, heat.values.tolist(), heat.errors.tolist(), strict=True)
+        for column, value, error in zip(heat.columns, *pairs, strict=True)
+    ]
+    rows, _, columns = heat.corner.partition(" \\ ")
+    down, across = (alt.Axis(title=of, labelAngle=0, labelLimit=0, domain=False, ticks=False) for of in (rows, columns))
+    scale = alt.Scale(domain=[-largest, 0, largest], range=[LOSS, "white", GAIN], interpolate="rgb")
+    ink = alt.when(abs(alt.datum.value) > DARK * largest).then(alt.value("white")).otherwise(alt.value("#222222"))
+    colour = alt.Color("value:Q", scale=scale, legend=None)
+    return (
+        alt.layer(
+            alt.Chart().mark_rect(stroke="white", strokeWidth=2).encode(color=colour),
+            alt.Chart().mark_text(fontSize=11, dy=-5).encode(text="text:N", color=ink),
+            data=alt.InlineData(cells),
+        )
+        .encode(
+            x=alt.X("column:N", sort=None, scale=alt.Scale(domain=list(heat.columns)), axis=across),
+            y=alt.Y("row:N", sort=None, scale=alt.Scale(domain=list(heat.rows)), axis=down),
+        )
+        .properties(title=heat.title, width=alt.Step(max(80, 7 * max(map(len, heat.columns)))), height=alt.Step(44))
+    )
 
 
-def signed(value: float) -> str:
-    """One decimal, with a sign that is no hyphen."""
-    return f"{value:+.1f}".replace("-", "−")
-
-
-def _cell(value: float, error: float, strength: float) -> str:
+def _cell(value: float, error: float) -> dict[str, Any]:
     if not np.isfinite(value):
-        return "<td>–</td>"
-    colour = NONE + (np.abs(strength) * ((GAIN if value > 0 else LOSS) - NONE)).astype(int)
-    ink = "white" if colour @ (0.299, 0.587, 0.114) < 140 else "#222"
-    style = f"background: rgb({', '.join(str(int(part)) for part in colour)}); color: {ink}"
-    return f'<td style="{style}">{signed(value)}<small>± {error:.1f}</small></td>'
+        return {"value": None, "error": None, "text": "–"}
+    text = [f"{value:+.1f}".replace("-", "−"), f"± {error:.1f}"]
+    return {"value": float(f"{value:.6g}"), "error": float(f"{error:.6g}"), "text": text}

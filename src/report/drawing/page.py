@@ -1,4 +1,4 @@
-"""One HTML file that holds everything: tables, charts drawn by a script of its own, no request to anywhere."""
+"""One HTML file that holds everything: tables, charts and the library that draws them; no request to anywhere."""
 
 import json
 from collections.abc import Sequence
@@ -8,14 +8,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from src.report.drawing import heat, table
+import vl_convert
+
+from src.report.drawing import table
 from src.report.drawing.chart import Chart
-from src.report.drawing.heat import Heat
+from src.report.drawing.curve_plot import plot_curves, switched
+from src.report.drawing.heat import Heat, plot_heat
+from src.report.drawing.style import CONFIG
 from src.report.drawing.table import Table
 
 HERE = Path(__file__).parent
 # In rows. LaTeX is a table's second copy, and a browser is slow with tens of thousands of rows.
 LONGEST_LATEX, LONGEST_TABLE = 60, 2000
+CHART_HEIGHT = 300
+# The browser itself refuses every request. Vega makes functions of its expressions, which `unsafe-eval` allows.
+POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,15 @@ class Section:
 
 def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """The HTML text of a report."""
-    charts: list[Chart] = []
+    charts: list[Chart | Heat] = []
     body = "\n".join(_section(f"s{i}", section, charts) for i, section in enumerate(sections))
     contents = " ".join(f'<a href="#s{i}">{escape(section.title)}</a>' for i, section in enumerate(sections))
     # A "<" in the data could end the script element.
-    data = json.dumps([chart.as_json() for chart in charts], allow_nan=False).replace("<", "\\u003c")
+    data = json.dumps(list(map(_described, charts)), allow_nan=False).replace("<", "\\u003c")
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{escape(title)}</title>
 <style>
 {(HERE / "page.css").read_text(encoding="utf-8")}</style></head>
@@ -45,22 +53,35 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 <nav>{contents}</nav>
 {body}
 <script type="application/json" id="charts">{data}</script>
-<script>
-{(HERE / "chart.js").read_text(encoding="utf-8")}</script>
+<script>{_script()}</script>
 </body>
 </html>
 """
 
 
-def _section(anchor: str, section: Section, charts: list[Chart]) -> str:
+def _script() -> str:
+    """Vega, Vega-Lite, vega-embed and `page.js` in one."""
+    bundle = vl_convert.javascript_bundle((HERE / "page.js").read_text(encoding="utf-8"))
+    return bundle.replace("</script", "<\\/script")
+
+
+def _described(part: Chart | Heat) -> dict[str, Any]:
+    """For `page.js`: the specification, and the axes and transforms of the same chart with its axes switched."""
+    if isinstance(part, Heat):
+        return {"spec": plot_heat(part).properties(config=CONFIG).to_dict()}
+    drawn = plot_curves(part, interactive=True).properties(config=CONFIG, width="container", height=CHART_HEIGHT)
+    return {"spec": drawn.to_dict(), "switched": switched(part)}
+
+
+def _section(anchor: str, section: Section, charts: list[Chart | Heat]) -> str:
     parts = [f'<h2 id="{anchor}">{escape(section.title)}</h2>']
-    for is_chart, run in groupby(section.parts, key=lambda part: isinstance(part, Chart)):
+    for is_drawn, run in groupby(section.parts, key=lambda part: isinstance(part, Chart | Heat)):
         group = list(run)
-        parts += [_charts(group, charts)] if is_chart else _texts(group)
+        parts += [_charts(group, charts)] if is_drawn else _texts(group)
     return "\n".join(parts)
 
 
-def _charts(group: Sequence[Any], charts: list[Chart]) -> str:
+def _charts(group: Sequence[Any], charts: list[Chart | Heat]) -> str:
     """Charts that follow each other stand side by side where there is room."""
     figures = []
     for chart in group:
@@ -79,8 +100,6 @@ def _texts(group: Sequence[Any]) -> list[str]:
             if len(part.rows) <= LONGEST_LATEX:
                 latex = escape(table.as_latex(part))
                 parts.append(f"<details><summary>LaTeX</summary><pre>{latex}</pre></details>")
-        elif isinstance(part, Heat):
-            parts.append(heat.as_html(part))
         else:
             parts.append(f"<p>{escape(part)}</p>")
     return parts
