@@ -1,7 +1,7 @@
 """A chart as a Vega-Lite specification.
 
 The page's chart and the panel of a print figure differ in hovering and choosing alone: ranges, ticks and the place of
-n = 0 are said once. Channels and transforms are given as objects, as Altair takes several times as long over shorthands.
+n = 0 are said once. Channels and transforms are given as objects: Altair takes several times as long over shorthands.
 """
 
 import math
