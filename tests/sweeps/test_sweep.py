@@ -63,7 +63,7 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
     root = tmp_path / "b" / "mlruns"
     process = subprocess.Popen(command(root, *sweep), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not list(root.glob("work/*/*.ckpt")) and time.monotonic() < deadline:
+    while not list(root.glob("work/**/*.ckpt")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.kill()  # SIGKILL: nothing can be tidied up
     process.wait()
@@ -144,14 +144,14 @@ def test_ctrl_c_leaves_a_point_resumable(tmp_path):
         command(root, "n_examples=8", "recipe.steps=20000", multirun=False), cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while not list(root.glob("work/*/*.ckpt")) and time.monotonic() < deadline:
+    while not list(root.glob("work/**/*.ckpt")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode != 0
     (killed,) = runs_of_kind(root, "finetune")
     assert killed.info.status == "KILLED"
-    assert list(root.glob("work/*/*.ckpt"))
+    assert list(root.glob("work/**/*.ckpt"))
 
 
 @pytest.mark.slow
