@@ -21,6 +21,7 @@ TINY = [
     "benchmark.max_new_tokens=12",
     "recipe.epochs=null",
     "recipe.until=null",
+    "recipe.search=[]",
     "recipe.steps=12",
     "recipe.min_steps=1",
     "recipe.batch_size=4",
