@@ -44,15 +44,15 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     options, overrides = parser.parse_known_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    print("| benchmark | n | steps kept (taken) | loss | half the steps | twice | half the rate | twice |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| benchmark | n | rate | steps kept (taken) | loss | half the steps | twice | half the rate | twice |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for benchmark in options.benchmarks.split(","):
         for n in map(int, options.n.split(",")):
             print(_row(benchmark, n, seeds, overrides), flush=True)
 
 
 def _row(benchmark: str, n: int, seeds: list[int], overrides: list[str]) -> str:
-    steps, losses = [], []
+    rates, steps, losses = [], [], []
     differences: dict[str, list[tuple[float, float]]] = {}
     for seed in seeds:
         common = [f"benchmark={benchmark}", f"benchmark.seed={BENCHMARK_SEED}", f"n_examples={n}", f"seed={seed}"]
@@ -60,18 +60,20 @@ def _row(benchmark: str, n: int, seeds: list[int], overrides: list[str]) -> str:
         chosen, nll, tokens = _trained(common)
         kept, rate = int(chosen["train/optimizer_steps"]), chosen["train/best_lr"]
         steps.append(f"{kept} ({chosen['train/total_steps']:.0f}){' bound' * int(chosen['train/bound_hit'])}")
+        rates.append(f"{rate:.2g}")
         losses.append(nll.sum() / tokens.sum())
+        fixed = ["recipe.until=null", "recipe.search=[]", f"recipe.lr={rate}"]
         others = {
-            "half the steps": ["recipe.until=null", f"recipe.steps={kept // 2}"],
-            "twice the steps": ["recipe.until=null", f"recipe.steps={2 * kept}"],
-            "half the rate": [f"recipe.lr={rate / 2}"],
-            "twice the rate": [f"recipe.lr={rate * 2}"],
+            "half the steps": [*fixed, f"recipe.steps={max(1, kept // 2)}"],
+            "twice the steps": [*fixed, f"recipe.steps={2 * kept}"],
+            "half the rate": ["recipe.search=[]", f"recipe.lr={rate / 2}"],
+            "twice the rate": ["recipe.search=[]", f"recipe.lr={rate * 2}"],
         }
         for name, changed in others.items():
             _, other, _ = _trained([*common, *changed])
             differences.setdefault(name, []).append(ratio_of_sums(other - nll, tokens))
-    cells = [_cell(differences[name]) for name in differences]
-    return f"| {benchmark} | {n} | {', '.join(steps)} | {statistics.fmean(losses):.4f} | {' | '.join(cells)} |"
+    chosen_at = f"{', '.join(rates)} | {', '.join(steps)} | {statistics.fmean(losses):.4f}"
+    return f"| {benchmark} | {n} | {chosen_at} | {' | '.join(_cell(found) for found in differences.values())} |"
 
 
 def _cell(found: list[tuple[float, float]]) -> str:

@@ -51,6 +51,7 @@ class Recipe(Section):
     warmup_steps: int | None = Field(default=None, gt=0)
     averaging: float = Field(default=0.0, ge=0, lt=1, description="keep the mean weights of this last share of steps")
     search: list[float] = Field(default=[], description="learning rates to choose from by validation loss")
+    search_up_to: int | None = Field(default=None, gt=0, description="search at n up to this, else lr; null: always")
     weight_decay: float = Field(ge=0)
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)
@@ -89,6 +90,11 @@ class Recipe(Section):
 
     def batch_size_for(self, n: int) -> int:
         return next(rule.examples for rule in self.batch_size if rule.up_to is None or n <= rule.up_to)
+
+    def rates_for(self, n: int) -> list[float]:
+        """The learning rates that a point of n examples is trained with, to keep the best."""
+        searched = self.search and (self.search_up_to is None or n <= self.search_up_to)
+        return self.search if searched else [self.lr]
 
     @property
     def holds_constant(self) -> str:

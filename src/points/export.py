@@ -25,6 +25,7 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
     weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()}
     module.model.save_pretrained(unfinished, state_dict=weights)
     tokenizer.save_pretrained(unfinished)
+    rmtree(directory, ignore_errors=True)  # of a try that was killed before it could say that it had ended
     unfinished.replace(directory)
 
 

@@ -14,7 +14,7 @@ from src.config.method import Lora
 from src.errors import FathomError
 from src.models.lora import add_adapters
 from src.models.prompt import Encoded
-from src.modules.causal_lm import CausalLM, Optimisation
+from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import Sink
 from src.modules.training import fit
@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """One training that has ended. `curve` holds (optimiser steps, val/loss) of each check."""
+    """One training that has ended, its folder in the point's work. `curve` holds (optimiser steps, val/loss)."""
 
+    name: str
     lr: float
     steps: int
     kept_step: int
@@ -63,10 +64,10 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
     with writing(work):
         if recipe.validation == "k_fold":
             kept = trials.folded(drawn.train)
-        elif recipe.search:
+        elif len(trials.rates) > 1:
             kept = trials.searched(drawn.train, drawn.val)
         else:
-            kept = trials.run(work, sink, recipe.lr, training_data(point, drawn.train, drawn.val))
+            kept = trials.run("once", trials.rates[0], training_data(point, drawn.train, drawn.val))
     plan = training_data(point, drawn.train, []).plan
     facts = {
         "train/optimizer_steps": kept.kept_step,
@@ -90,6 +91,8 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
                 recipe.until.max_steps,
             )
     sink(facts, kept.steps)
+    if getattr(rank_zero_only, "rank", 0) == 0:  # the one that exports
+        (work / kept.name / "weights").replace(work / "export")
 
 
 class _Trials:
@@ -98,6 +101,7 @@ class _Trials:
     def __init__(self, point: Point, start: Start, work: Path, sink: Sink) -> None:
         self.point = point
         self.recipe = point.config.recipe
+        self.rates = self.recipe.rates_for(point.config.n_examples)
         self.start = start
         self.work = work
         self.sink = sink
@@ -105,15 +109,19 @@ class _Trials:
 
     def searched(self, train: list[Encoded], val: list[Encoded]) -> Trial:
         """A trial for each learning rate; the weights of the one with the least validation loss are exported."""
-        tried: dict[Path, Trial] = {}
-        for lr in self.recipe.search:
-            folder = self.work / f"lr_{lr:g}"
-            tried[folder] = self.run(folder, self._sink_of(folder), lr, training_data(self.point, train, val))
-        best = min(tried, key=lambda folder: tried[folder].loss)
-        if getattr(rank_zero_only, "rank", 0) == 0:  # the one that exported
-            (best / "export").replace(self.work / "export")
-        self._log_curve(tried[best].curve)
-        return tried[best]
+        tried: list[Trial] = []
+        diverged: TrainingDiverged | None = None
+        for lr in self.rates:
+            try:
+                tried.append(self.run(_named(lr), lr, training_data(self.point, train, val)))
+            except TrainingDiverged as error:
+                log.warning("%s: recipe.search: %s", self.point.name, error)
+                diverged = error
+        if diverged and not tried:
+            raise diverged
+        best = min(tried, key=lambda trial: trial.loss)
+        self._log_curve(best.curve)
+        return best
 
     def folded(self, train: list[Encoded]) -> Trial:
         """Cross-validation finds the number of steps (and the learning rate of a search); then all of `train` is used.
@@ -127,7 +135,7 @@ class _Trials:
             )
         found: list[tuple[float, int, float, list[Trial]]] = []
         curves: dict[float, list[tuple[int, float]]] = {}
-        for lr in self.recipe.search or [self.recipe.lr]:
+        for lr in self.rates:
             folds = [self._fold(fold, train, lr) for fold in range(self.recipe.folds)]
             checks = min(len(fold.curve) for fold in folds)
             curves[lr] = [
@@ -137,18 +145,18 @@ class _Trials:
             found += [(loss, step, lr, folds) for step, loss in curves[lr]]
         _, steps, lr, folds = min(found, key=lambda candidate: candidate[:2])
         self._log_curve(curves[lr])
-        kept = self.run(self.work, self.sink, lr, training_data(self.point, train, [], steps))
+        kept = self.run("all", lr, training_data(self.point, train, [], steps))
         return replace(kept, bound_hit=any(fold.bound_hit for fold in folds), curve=curves[lr])
 
     def _fold(self, fold: int, train: list[Encoded], lr: float) -> Trial:
-        folder = self.work / f"lr_{lr:g}_fold_{fold}"
         held_out = train[fold :: self.recipe.folds]
         rest = [example for i, example in enumerate(train) if i % self.recipe.folds != fold]
-        return self.run(folder, self._sink_of(folder), lr, training_data(self.point, rest, held_out))
+        return self.run(f"{_named(lr)}_fold_{fold}", lr, training_data(self.point, rest, held_out), keep_weights=False)
 
-    def run(self, folder: Path, sink: Sink, lr: float, data: FinetuneData) -> Trial:
-        """Train once, in `folder`, and export there; until convergence if there is something to validate on."""
+    def run(self, name: str, lr: float, data: FinetuneData, keep_weights: bool = True) -> Trial:
+        """Train once, in the folder `name`; until convergence if there is something to validate on."""
         recipe = self.recipe
+        folder = self.work / name
         ended = folder / "trial.json"
         if ended.exists():
             trial = Trial(**json.loads(ended.read_text()))
@@ -161,22 +169,23 @@ class _Trials:
                 patience=until.patience if until else None,
                 averaging=recipe.averaging,
             )
-            trainer = self._fit(folder, sink, lr, data, validation)
+            trainer = self._fit(folder, lr, data, validation, keep_weights)
             trial = Trial(
+                name=name,
                 lr=lr,
                 steps=trainer.global_step,
                 kept_step=validation.best_step or total,
                 bound_hit=bool(until) and not validation.converged,
                 curve=validation.curve,
             )
-            if trainer.is_global_zero and folder != self.work:
+            if trainer.is_global_zero:
                 _write(ended, json.dumps(asdict(trial)))
                 for checkpoint in folder.glob("*.ckpt"):
                     checkpoint.unlink()
         self.steps += trial.steps
         return trial
 
-    def _fit(self, folder: Path, sink: Sink, lr: float, data: FinetuneData, validation: Validation) -> Trainer:
+    def _fit(self, folder: Path, lr: float, data: FinetuneData, validation: Validation, keep_weights: bool) -> Trainer:
         config, recipe = self.point.config, self.recipe
         model, tokenizer = self.start.load()
         if config.trainer.gradient_checkpointing:
@@ -196,21 +205,29 @@ class _Trials:
         )
         model.train()
         module = CausalLM(model, optimisation, data.passes_per_step)
-        trainer = fit(module, data, config.trainer, validation, work=folder, sink=sink)
-        export(trainer, tokenizer, folder / "export")
+        trainer = fit(module, data, config.trainer, validation, work=folder, sink=self._sink_of(folder.name))
+        if keep_weights:
+            export(trainer, tokenizer, folder / "weights")
         return trainer
 
-    def _sink_of(self, folder: Path) -> Sink:
-        """Where a trial's metrics go: under its own name, so that the point's are those of the weights it keeps."""
-        return lambda metrics, step: self.sink({f"{folder.name}/{name}": x for name, x in metrics.items()}, step)
+    def _sink_of(self, name: str) -> Sink:
+        """Where a trial's metrics go: under its own name where others may be chosen, else they are the point's."""
+        if name in ("once", "all"):
+            return self.sink
+        return lambda metrics, step: self.sink({f"{name}/{metric}": x for metric, x in metrics.items()}, step)
 
     def _log_curve(self, curve: list[tuple[int, float]]) -> None:
         for step, loss in curve:
             self.sink({"val/loss": loss}, step)
 
 
+def _named(lr: float) -> str:
+    return f"lr_{lr:g}".replace("+", "")  # MLflow takes no plus in a metric's name
+
+
 def _write(file: Path, text: str) -> None:
     """Whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".unfinished")
     unfinished.write_text(text)
     unfinished.replace(file)

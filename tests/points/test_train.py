@@ -4,7 +4,11 @@ import pytest
 
 import src.points.train as points_train
 from src.errors import FathomError
+from src.models.prompt import PromptFormat
+from src.modules.causal_lm import TrainingDiverged
+from src.points.draw import draw
 from src.points.point import identify
+from src.points.start import Start
 from src.tasks.finetune import finetune
 from src.tracking.query import points
 from src.tracking.store import open_store
@@ -67,6 +71,22 @@ def test_a_search_keeps_the_learning_rate_with_the_least_validation_loss(toy):
     assert metrics["train/total_steps"] == sum(alone[lr][0]["train/total_steps"] for lr in search)
 
 
+def test_beyond_its_largest_n_nothing_is_searched(toy):
+    recipe = {**CONVERGED, "lr": 3e-3, "search": [1e-4, 1e-2], "search_up_to": 15}
+    metrics, history = run(toy(n_examples=16, recipe=recipe))
+    assert metrics["train/best_lr"] == 3e-3
+    assert metrics["train/total_steps"] == max(curve_of(history))
+
+
+def test_a_learning_rate_that_diverges_loses_the_search(toy, caplog):
+    recipe = {**CONVERGED, "grad_clip": 1e30, "search": [1e30, 1e-2]}
+    metrics, _ = run(toy(n_examples=16, recipe=recipe))
+    assert metrics["train/best_lr"] == 1e-2
+    assert "recipe.search: training diverged" in caplog.text
+    with pytest.raises(TrainingDiverged):
+        finetune(toy(n_examples=16, recipe={**recipe, "search": [1e30, 1e31]}))
+
+
 def test_folds_take_no_example_but_the_n_and_train_all_of_them_as_long_as_the_folds_say(toy):
     metrics, history = run(toy(n_examples=15, recipe={**CONVERGED, "validation": "k_fold", "folds": 3}))
     curve = curve_of(history)
@@ -103,6 +123,25 @@ def test_trials_that_had_ended_are_not_trained_again(toy, tmp_path, monkeypatch,
     metrics, _ = run(config)
     assert begun.count("again") == (1 if "search" in trials else 2)  # the second trial, and what the folds decided
     assert scientific(metrics) == scientific(undisturbed)
+
+
+def test_what_is_said_of_training_survives_a_kill_after_its_last_step(toy, tmp_path, monkeypatch):
+    config = toy(n_examples=16, recipe=CONVERGED)
+    point = identify(config)
+    drawn = draw(point, PromptFormat(point.base.tokenizer(), config.model.plain_prompt))
+
+    def kill(metrics, step):
+        if "train/total_steps" in metrics:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        points_train.train(point, Start(point.base, None), drawn, tmp_path, kill)
+    assert not (tmp_path / "export").exists()
+    monkeypatch.setattr(points_train, "fit", None)
+    logged = {}
+    points_train.train(point, Start(point.base, None), drawn, tmp_path, lambda metrics, step: logged.update(metrics))
+    assert logged["train/total_steps"] > logged["train/best_step"] > 0
+    assert (tmp_path / "export" / "model.safetensors").exists()
 
 
 def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):

@@ -22,6 +22,7 @@ TINY = [
     "benchmark.max_new_tokens=12",
     "recipe.epochs=null",
     "recipe.until=null",
+    "recipe.search=[]",
     "recipe.steps=12",
     "recipe.min_steps=1",
     "recipe.batch_size=4",
@@ -44,7 +45,7 @@ def at_its_first_checkpoint(root, arguments):
     """The process once a checkpoint of it is there; it is gone at the end, whatever happens."""
     process = subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
     try:
-        while not list(root.glob("work/*/*.ckpt")):
+        while not list(root.glob("work/**/*.ckpt")):
             assert process.poll() is None, "it ended before its first checkpoint"
             time.sleep(0.05)
         yield process
@@ -155,7 +156,7 @@ def test_ctrl_c_leaves_a_point_resumable(tmp_path):
     assert process.returncode != 0
     (killed,) = runs_of_kind(root, "finetune")
     assert killed.info.status == "KILLED"
-    assert list(root.glob("work/*/*.ckpt"))
+    assert list(root.glob("work/**/*.ckpt"))
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ SHORT = [
     "model.size=s",
     "recipe.epochs=null",
     "recipe.until=null",
+    "recipe.search=[]",
     "recipe.steps=2",
     "recipe.min_steps=1",
     "benchmark.test_limit=4",
