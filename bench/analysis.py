@@ -2,8 +2,9 @@
 
     python bench/analysis.py [replicates]
 
-The study (10 models × 5 benchmarks × 4 recipes, each a curve of 10 sizes × 5 seeds; 40 params and 55 metrics a run) is
-written straight into MLflow's tables, once, and kept under multirun/; no such run was ever trained.
+The study (10 models × 5 benchmarks × 4 recipes, each a curve of 10 sizes × 5 seeds; 40 params, 55 metrics and the
+values of 1,000 test items a run) is written straight into MLflow's tables, once, and kept under multirun/; no such run
+was ever trained.
 """
 
 import sqlite3
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 
 from src.config.analyze import AnalyzeConfig
 from src.config.tracking import Tracking
 from src.scaling.laws import LAWS
 from src.tasks import analyze as analysis
 from src.tracking import tags as tag
+from src.tracking.store import ITEMS as ITEMS_FILE
 from src.tracking.store import open_store
 
 ROOT = Path("multirun/bench-analysis")
@@ -62,7 +65,12 @@ def make_study(root: Path) -> None:
                             number += 1
                             error = 0.1 + 0.85 * (1 + n) ** -exponent
                             params = _params(model, benchmark, recipe, n, seed)
-                            _insert(connection, blank, f"{number:032x}", params, _metrics(error, n, draw))
+                            run_id, metrics = f"{number:032x}", _metrics(error, n, draw)
+                            artifacts = Path(str(blank["artifact_uri"]).removeprefix("file://").replace(run, run_id))
+                            artifacts.mkdir(parents=True)
+                            safetensors.numpy.save_file(_items(metrics, draw), artifacts / ITEMS_FILE)
+                            row = blank | {"artifact_uri": artifacts.as_uri()}
+                            _insert(connection, row, run_id, params, metrics)
         connection.commit()
     store.client.delete_run(run)
 
@@ -92,6 +100,21 @@ def _metrics(error: float, n: int, draw: np.random.Generator) -> dict[str, float
         metrics |= {f"also/benchmark{other}/accuracy": score, f"also/benchmark{other}/accuracy_stderr": 0.0126}
         metrics |= {f"also/benchmark{other}/{name}": 0.1 for name in ("n_items", "nll", "nll_stderr", "chance")}
     return metrics | {f"system/reading{i}": float(i) for i in range(16)}
+
+
+def _items(metrics: dict[str, float], draw: np.random.Generator) -> dict[str, np.ndarray]:
+    """Values by test item whose means are about the metrics."""
+    right = np.zeros(ITEMS, dtype=np.uint8)
+    right[: round(ITEMS * metrics["eval/accuracy"])] = 1
+    form = np.zeros(ITEMS, dtype=np.uint8)
+    form[ITEMS - round(ITEMS * metrics["eval/format_error_rate"]) :] = 1
+    losses = metrics["eval/nll"] * draw.gamma(4.0, 0.25, ITEMS)
+    return {
+        "eval/accuracy": right,
+        "eval/format_error_rate": form,
+        "eval/reasoning_error_rate": 1 - np.maximum(right, form),
+        "eval/nll": losses.astype(np.float32),
+    }
 
 
 def _insert(

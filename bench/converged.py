@@ -22,7 +22,7 @@ from hydra import compose, initialize_config_dir
 from src.benchmarks.data.nested_subset import ranked
 from src.config.check import check
 from src.config.train import TrainConfig
-from src.evaluation.measure import ratio_of_sums
+from src.evaluation.metrics import linearised
 from src.generation.nll import answer_nll
 from src.models.prompt import Encoded, PromptFormat
 from src.modules.training import prepare_torch
@@ -71,7 +71,8 @@ def _row(benchmark: str, n: int, seeds: list[int], overrides: list[str]) -> str:
         }
         for name, changed in others.items():
             _, other, _ = _trained([*common, *changed])
-            differences.setdefault(name, []).append(ratio_of_sums(other - nll, tokens))
+            apart = linearised(other - nll, tokens)
+            differences.setdefault(name, []).append((float(apart.mean()), float(apart.std(ddof=1) / len(apart) ** 0.5)))
     chosen_at = f"{', '.join(rates)} | {', '.join(steps)} | {statistics.fmean(losses):.4f}"
     return f"| {benchmark} | {n} | {chosen_at} | {' | '.join(_cell(found) for found in differences.values())} |"
 
