@@ -92,9 +92,9 @@ class Recipe(Section):
         return next(rule.examples for rule in self.batch_size if rule.up_to is None or n <= rule.up_to)
 
     def rates_for(self, n: int) -> list[float]:
-        """The learning rates that a point of n examples is trained with, to keep the best."""
+        """The learning rates that a point of n examples chooses from, highest first."""
         searched = self.search and (self.search_up_to is None or n <= self.search_up_to)
-        return self.search if searched else [self.lr]
+        return sorted(self.search, reverse=True) if searched else [self.lr]
 
     @property
     def holds_constant(self) -> str:

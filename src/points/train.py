@@ -101,19 +101,24 @@ class _Trials:
     def __init__(self, point: Point, start: Start, work: Path, sink: Sink) -> None:
         self.point = point
         self.recipe = point.config.recipe
-        self.rates = self.recipe.rates_for(point.config.n_examples)
+        self.rates = self.recipe.rates_for(point.config.n_examples)  # highest first
         self.start = start
         self.work = work
         self.sink = sink
         self.steps = 0
 
     def searched(self, train: list[Encoded], val: list[Encoded]) -> Trial:
-        """A trial for each learning rate; the weights of the one with the least validation loss are exported."""
+        """Trials from the highest learning rate down until one is worse than the best: low ones take longest.
+
+        The weights of the one with the least validation loss are exported.
+        """
         tried: list[Trial] = []
         diverged: TrainingDiverged | None = None
         for lr in self.rates:
             try:
                 tried.append(self.run(_named(lr), lr, training_data(self.point, train, val)))
+                if tried[-1].loss > min(trial.loss for trial in tried):
+                    break
             except TrainingDiverged as error:
                 log.warning("%s: recipe.search: %s", self.point.name, error)
                 diverged = error
@@ -142,7 +147,11 @@ class _Trials:
                 (step, statistics.fmean(fold.curve[check][1] for fold in folds))
                 for check, (step, _) in enumerate(folds[0].curve[:checks])
             ]
-            found += [(loss, step, lr, folds) for step, loss in curves[lr]]
+            of_rate = [(loss, step, lr, folds) for step, loss in curves[lr]]
+            worse = found and min(loss for loss, *_ in of_rate) > min(loss for loss, *_ in found)
+            found += of_rate
+            if worse:
+                break
         _, steps, lr, folds = min(found, key=lambda candidate: candidate[:2])
         self._log_curve(curves[lr])
         kept = self.run("all", lr, training_data(self.point, train, [], steps))

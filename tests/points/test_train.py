@@ -71,6 +71,14 @@ def test_a_search_keeps_the_learning_rate_with_the_least_validation_loss(toy):
     assert metrics["train/total_steps"] == sum(alone[lr][0]["train/total_steps"] for lr in search)
 
 
+@pytest.mark.parametrize("trials", [{}, {"validation": "k_fold", "folds": 2}])
+def test_a_search_goes_no_lower_than_the_first_rate_that_is_worse(toy, trials):
+    def steps(search):
+        return run(toy(n_examples=16, recipe={**CONVERGED, **trials, "search": search}))[0]["train/total_steps"]
+
+    assert steps([1e-5, 1e-4, 1e-2]) == steps([1e-4, 1e-2])
+
+
 def test_beyond_its_largest_n_nothing_is_searched(toy):
     recipe = {**CONVERGED, "lr": 3e-3, "search": [1e-4, 1e-2], "search_up_to": 15}
     metrics, history = run(toy(n_examples=16, recipe=recipe))
