@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test lint ui results bench clean
+.PHONY: quickstart test check lint ui results bench clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -16,7 +16,11 @@ quickstart: $(READY)
 	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=25
+
+# For every save: what is quick and breaks most often.
+check: lint
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/test_config.py tests/test_rooms.py tests/benchmarks tests/study tests/report tests/evaluation tests/scaling/test_noise.py tests/scaling/test_curve.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What many rooms' tests need: a database with MLflow's tables, a toy benchmark, a configuration of seconds."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,10 @@ from hypothesis import settings
 from src.benchmarks.benchmark import Benchmark, Example, Verdict
 from src.config.train import TrainConfig
 from src.tracking.store import open_store
+
+# Read when torch is imported: the models are so small that a second thread costs more than it brings, and several test
+# processes with a thread per core each slow one another down a hundredfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow, not wrong.
 settings.register_profile("fathom", deadline=None)
