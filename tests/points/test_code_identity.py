@@ -65,7 +65,15 @@ def test_an_edit_of_what_a_point_uses_makes_another_digest(edited, module):
     "module",
     [
         *("report/write", "tracking/spool", "tracking/query", "sweeps/sweep", "modules/progress", "points/pretraining"),
-        *("benchmarks/mbpp", "config/eval", "config/judge", "tasks/analyze", "scaling/laws", "sandbox/run", "entry"),
+        *(
+            "benchmarks/mbpp",
+            "config/eval",
+            "config/judge",
+            "tasks/analyze",
+            "scaling/laws/law",
+            "sandbox/run",
+            "entry",
+        ),
     ],
 )
 def test_an_edit_of_what_a_point_does_not_use_leaves_the_digest(edited, module):
@@ -78,7 +86,7 @@ def test_an_edit_of_what_a_point_does_not_use_leaves_the_digest(edited, module):
     ("start", "module"),
     [
         ("src.tasks.analyze", "study/curves"),
-        ("src.tasks.analyze", "scaling/laws"),
+        ("src.tasks.analyze", "scaling/laws/law"),
         ("src.tasks.evaluate", "config/eval"),
         ("src.tasks.prefer", "judging/question"),
         ("src.points.pretraining", "benchmarks/world/corpus"),
