@@ -68,7 +68,8 @@ def test_every_wrong_key_is_told_at_once():
 @pytest.mark.parametrize("group", ["model", "recipe", "trainer", "method", "generation"])
 def test_every_option_composes_under_its_name(group):
     for option in options(group):
-        config = check(composed(f"{group}={option}"), TrainConfig)
+        # recipe=converged, the tiny models', is refused with trainer=fsdp.
+        config = check(composed("recipe=paper", f"{group}={option}"), TrainConfig)
         assert getattr(config, group).name == option
 
 

@@ -107,7 +107,8 @@ def test_a_law_of_ones_own_is_fitted_tabled_and_forecast_with(root, monkeypatch,
 
 def test_the_law_over_model_sizes_is_fitted_to_all_models_together(root, capsys):
     fit_laws(analyze(root, "joint", laws=["joint", "power_floor"]))
-    assert "joint, largest n missed" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    said = capsys.readouterr().out
+    assert "joint, largest" in said and "missed by" in said
     out = root.parent / "joint"
     (row,) = [row for row in json.loads((out / "laws/laws.json").read_text())["rows"] if row["law"] == "joint"]
     assert row["curve"] == "all models b full tiny" and "over 3 curves" in row["hold_out"]

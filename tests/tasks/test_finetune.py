@@ -59,7 +59,7 @@ def test_a_point_leaves_everything_in_mlflow(toy):
     assert mlflow_run.data.tags["fathom.complete"] == "true"
     assert {i.dataset.name for i in mlflow_run.inputs.dataset_inputs} == {"echo pool", "echo test"}
     artifacts = {a.path for a in store_of(config).client.list_artifacts(record.run_id)}
-    assert artifacts == {"config.json", "model", "predictions.json"}
+    assert artifacts == {"config.json", "items.safetensors", "model", "predictions.json"}
     rows = predictions(store_of(config), record.run_id)
     assert [row["gold"] for row in rows] == [example.gold for example in config.benchmark.test()]
     assert set(rows[0]) >= {"prompt", "completion", "extracted", "score", "error", "nll"}
