@@ -23,6 +23,7 @@ from src.config.tracking import Tracking
 from src.scaling.laws import LAWS
 from src.tasks import analyze as analysis
 from src.tracking import tags as tag
+from src.tracking.relocation import local_path
 from src.tracking.store import ITEMS as ITEMS_FILE
 from src.tracking.store import open_store
 
@@ -66,7 +67,7 @@ def make_study(root: Path) -> None:
                             error = 0.1 + 0.85 * (1 + n) ** -exponent
                             params = _params(model, benchmark, recipe, n, seed)
                             run_id, metrics = f"{number:032x}", _metrics(error, n, draw)
-                            artifacts = Path(str(blank["artifact_uri"]).removeprefix("file://").replace(run, run_id))
+                            artifacts = local_path(str(blank["artifact_uri"]).replace(run, run_id))
                             artifacts.mkdir(parents=True)
                             safetensors.numpy.save_file(_items(metrics, draw), artifacts / ITEMS_FILE)
                             row = blank | {"artifact_uri": artifacts.as_uri()}

@@ -41,14 +41,9 @@ class CurvePair:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(CurvePair):
     """`b` less `a` of a metric at an n that both curves have; paired where both were measured on the same items."""
 
-    factor: str
-    value_a: str
-    value_b: str
-    curve_a: str
-    curve_b: str
     metric: str
     n: int
     difference: float

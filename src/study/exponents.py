@@ -28,14 +28,9 @@ class Exponent:
 
 
 @dataclass(frozen=True)
-class ExponentDifference:
+class ExponentDifference(CurvePair):
     """The exponent of `b` less that of `a`, for two curves that differ in `factor` alone; `moved`: 0 lies outside."""
 
-    factor: str
-    value_a: str
-    value_b: str
-    curve_a: str
-    curve_b: str
     metric: str
     law: str
     difference: float
