@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from src.config.section import Section
-from src.config.source import CsvSource, MLflowSource
+from src.config.source import CsvSource, FilesSource, MLflowSource
 from src.config.tracking import Tracking
 
 
 class AnalyzeConfig(Section):
     """`src/analyze.py`: the laws of one study."""
 
-    source: MLflowSource = MLflowSource(kind="mlflow")
+    source: MLflowSource | FilesSource = Field(MLflowSource(kind="mlflow"), discriminator="kind")
     study: str = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
     laws: list[str] = Field(min_length=1, description="names in the catalogue of src/scaling/laws")

@@ -12,6 +12,7 @@ from src.errors import FathomError
 DISCRIMINATED = {
     *("tiny", "hub", "full", "lora", "in_context", "greedy", "hf", "sampled"),
     *("openai", "local", "likelihood"),
+    *("mlflow", "files"),
 }
 
 

@@ -23,7 +23,8 @@ class Until(Section):
 
     first_check: int = Field(gt=0, description="optimiser steps")
     check_growth: float = Field(gt=1)
-    patience: float = Field(gt=1, description="end when so many times the steps of the best check are taken")
+    patience: float = Field(gt=1, description="end when so many times the steps of the last clear fall are taken")
+    standard_errors: float = Field(ge=0, description="a clear fall is one by more than so many, over val examples")
     max_steps: int = Field(gt=0, description="end here at the latest; where it did, train/bound_hit is 1")
 
     @property

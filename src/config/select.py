@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from src.config.section import Section
-from src.config.source import CsvSource, MLflowSource
+from src.config.source import CsvSource, FilesSource, MLflowSource
 from src.config.tracking import Tracking
 
 
@@ -31,7 +31,7 @@ class SelectFromFileConfig(Selection):
 class SelectFromStudyConfig(Selection):
     """The curves of a study, those of each benchmark among themselves."""
 
-    source: MLflowSource
+    source: MLflowSource | FilesSource = Field(discriminator="kind")
     study: str = Field(min_length=1)
     metric: str
     tracking: Tracking

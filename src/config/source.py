@@ -12,6 +12,13 @@ class MLflowSource(Section):
     kind: Literal["mlflow"]
 
 
+class FilesSource(Section):
+    """The points that src/publish.py wrote to a directory."""
+
+    kind: Literal["files"]
+    path: Path
+
+
 class CsvSource(Section):
     """A CSV file in long format: columns curve, n, value and, where known, stderr and replicate; others are allowed."""
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from src.errors import FathomError
-from src.models.loss import token_nll
+from src.models.loss import IGNORE, token_nll
 from src.modules.batch import Pass
 
 
@@ -128,9 +128,13 @@ class CausalLM(LightningModule):
         self._loss = torch.zeros_like(self._loss)
 
     def validation_step(self, batch: Pass, batch_idx: int) -> Tensor:
-        """The loss summed over the answer tokens of the pass, and their number: (2,), float64."""
+        """By example of the pass the loss summed over its answer tokens, and their number: (2, examples), float64."""
         nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets)
-        return torch.stack([nll.double().sum(), nll.new_tensor(len(nll)).double()])
+        started = (batch.position_ids == 0).flatten().cumsum(0)  # positions restart with every example
+        of_target = started[(batch.targets != IGNORE).flatten()]
+        _, example, tokens = of_target.unique_consecutive(return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(tokens), dtype=torch.float64, device=nll.device)
+        return torch.stack([sums.index_add(0, example, nll.double()), tokens.double()])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         frozen = {name for name, p in self.named_parameters() if not p.requires_grad}

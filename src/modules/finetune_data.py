@@ -10,6 +10,8 @@ from src.models.prompt import Encoded
 from src.modules.batch import Layout, Pass, even_out, lay_out
 from src.modules.plan import StepPlan
 
+VALIDATED_TOGETHER = 32  # examples
+
 
 class FinetuneData(LightningDataModule):
     """Serves the passes of each optimiser step of `plan`; after a resume, from the step that was reached.
@@ -57,7 +59,8 @@ class FinetuneData(LightningDataModule):
         """The passes over `val` that are `rank`'s: equally many on every rank."""
         if not self.val:
             return []
-        chunks = [self.val[i : i + 32] for i in range(0, len(self.val), 32)]
+        starts = range(0, len(self.val), VALIDATED_TOGETHER)
+        chunks = [self.val[i : i + VALIDATED_TOGETHER] for i in starts]
         passes = [part for chunk in chunks for part in lay_out(chunk, self.layout)]
         return even_out(passes, -(-len(passes) // self.world_size) * self.world_size)[rank :: self.world_size]
 

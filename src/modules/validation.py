@@ -11,33 +11,50 @@ from torch.nn import Parameter
 
 from src.modules.batch import Pass
 from src.modules.causal_lm import CausalLM
-from src.modules.finetune_data import FinetuneData
+from src.modules.finetune_data import VALIDATED_TOGETHER, FinetuneData
 
 
 class Validation(Callback):
     """Measures val/loss after the optimiser steps in `checks`.
 
     With `averaging`, it is measured on the average of the weights over about the last `averaging` of the steps taken,
-    and that average is what training leaves. With `patience`, training ends once `patience` times the steps of the best
-    check are taken, and leaves the weights of that check. All of this is part of a checkpoint.
+    and that average is what training leaves. With `patience`, training leaves the weights of the best check, and ends
+    once `patience` times the steps of the last check that was clearly better than the one before are taken: by more
+    than `standard_errors` of the difference over the validation examples. All of this is part of a checkpoint.
     """
 
-    def __init__(self, checks: Sequence[int], patience: float | None = None, averaging: float = 0.0) -> None:
+    def __init__(
+        self,
+        checks: Sequence[int],
+        patience: float | None = None,
+        averaging: float = 0.0,
+        standard_errors: float = 0.0,
+    ) -> None:
         self.checks = frozenset(checks)
         self.patience = patience
         self.averaging = averaging
+        self.standard_errors = standard_errors
         self.curve: list[tuple[int, float]] = []  # optimiser steps, val/loss
         self.best_step = 0
+        self.clear_step = 0  # of the last check that was clearly better than the one that was so before it
+        self._clear = torch.empty(0)  # its losses by validation example, summed over tokens
         self._best: list[Tensor] = []
         self._average: list[Tensor] = []
         self._passes: list[Pass] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"curve": self.curve, "best_step": self.best_step, "best": self._best, "average": self._average}
+        return {
+            "curve": self.curve,
+            "best_step": self.best_step,
+            "best": self._best,
+            "average": self._average,
+            "clear_step": self.clear_step,
+            "clear": self._clear,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.curve, self.best_step = state["curve"], state["best_step"]
-        self._best, self._average = state["best"], state["average"]
+        self.curve, self.best_step, self.clear_step = state["curve"], state["best_step"], state["clear_step"]
+        self._best, self._average, self._clear = state["best"], state["average"], state["clear"]
 
     @property
     def best_loss(self) -> float:
@@ -75,28 +92,46 @@ class Validation(Callback):
     def _check(self, trainer: Trainer, module: LightningModule, step: int) -> None:
         assert isinstance(module, CausalLM)
         with self._averaged(module):
-            loss = self._loss(trainer, module)
+            losses, tokens = self._losses(trainer, module)
+            loss = float(losses.sum() / tokens.sum())
             if self.patience and (not self.curve or loss < self.best_loss):
                 self.best_step = step
                 self._best = [value.to("cpu", copy=True) for value in _values(module)]
+            if self.patience and (not self.curve or self._clearly_fell(losses, tokens)):
+                self.clear_step, self._clear = step, losses
         self.curve.append((step, loss))
         module.log_now({"val/loss": loss})
 
-    def _loss(self, trainer: Trainer, module: CausalLM) -> float:
+    def _losses(self, trainer: Trainer, module: CausalLM) -> tuple[Tensor, Tensor]:
+        """By validation example the loss summed over its answer tokens, and their number: (examples,), float64."""
         module.eval()
+        shape = (2, trainer.world_size, len(self._passes), VALIDATED_TOGETHER)
+        sums = torch.zeros(shape, dtype=torch.float64, device=module.device)
         with torch.no_grad():
-            sums = torch.zeros(2, dtype=torch.float64, device=module.device)
             for i, part in enumerate(self._passes):
-                sums += trainer.strategy.validation_step(part, i)  # type: ignore[arg-type]
+                of_pass = trainer.strategy.validation_step(part, i)  # type: ignore[arg-type]
+                sums[:, trainer.global_rank, i, : of_pass.shape[1]] = of_pass  # type: ignore[index,union-attr]
         module.train()
-        # The same number on every rank, so that all decide alike.
-        loss, tokens = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        return loss / tokens
+        # The same numbers on every rank, so that all decide alike.
+        losses, tokens = trainer.strategy.reduce(sums, reduce_op="sum").flatten(1).cpu()  # type: ignore[union-attr]
+        return losses[tokens > 0], tokens[tokens > 0]
+
+    def _clearly_fell(self, losses: Tensor, tokens: Tensor) -> bool:
+        """Whether the loss a token is lower than at the clear check, by more than `standard_errors`.
+
+        Both are of the same examples, so what an example is worth by itself drops out of the difference. Its standard
+        error is that of a ratio of sums (Cochran, Sampling Techniques, 1977, 6.13).
+        """
+        falls = self._clear - losses
+        fall = falls.sum() / tokens.sum()
+        examples = len(falls)
+        error = (falls - fall * tokens).norm() / tokens.sum() * (examples / max(1, examples - 1)) ** 0.5
+        return bool(fall > self.standard_errors * error)
 
     @property
     def converged(self) -> bool:
-        """Whether the last check came so long after the best that training ends."""
-        return bool(self.patience and self.curve and self.curve[-1][0] >= self.patience * self.best_step)
+        """Whether the last check came so long after the last clear fall that training ends."""
+        return bool(self.patience and self.curve and self.curve[-1][0] >= self.patience * self.clear_step)
 
     @contextmanager
     def _averaged(self, module: LightningModule) -> Iterator[None]:

@@ -177,6 +177,7 @@ class _Trials:
                 until.checks if until else evenly(recipe.val_checks, total),
                 patience=until.patience if until else None,
                 averaging=recipe.averaging,
+                standard_errors=until.standard_errors if until else 0.0,
             )
             trainer = self._fit(folder, lr, data, validation, keep_weights)
             trial = Trial(

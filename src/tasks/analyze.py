@@ -6,7 +6,6 @@ import logging
 from rich.console import Console
 
 from src.config.analyze import AnalyzeConfig
-from src.errors import FathomError
 from src.points.code_identity import code_of
 from src.report.results_page import results_page
 from src.report.short_answer import short_answer
@@ -17,9 +16,9 @@ from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
 from src.study.forecasts import forecasts
 from src.study.model_sizes import over_models
+from src.study.point_files import study_points
 from src.study.through_loss import through_the_loss
 from src.tracking.identity import run_key
-from src.tracking.query import points
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -31,9 +30,7 @@ def fit_laws(config: AnalyzeConfig) -> None:
     """Fit, print, draw and log the laws of a study. The same points and settings are logged only once."""
     laws = laws_named(config.laws)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    records = points(store, config.study, with_items=True)
-    if not records:
-        raise FathomError(f"study {config.study} has no complete point yet; run src/train.py with study={config.study}")
+    records = study_points(config.source, config.study, store)
     points_of, left_out = curves_of(records)
     if left_out:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")

@@ -18,7 +18,7 @@ from src.scaling.ranking import Ranked, pearson, rank, relative_accuracy
 from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
 from src.study.curves import curves_of, measured
-from src.tracking.query import points
+from src.study.point_files import study_points
 from src.tracking.store import open_store
 
 console = Console()
@@ -78,10 +78,7 @@ def select_from_file(config: SelectFromFileConfig) -> None:
 def select_from_study(config: SelectFromStudyConfig) -> None:
     """Rank the curves of each benchmark of a study, print them and write them to `out`."""
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    records = points(store, config.study, with_items=True)
-    if not records:
-        raise FathomError(f"study {config.study} has no complete point yet; run src/train.py with study={config.study}")
-    points_of, _ = curves_of(records)
+    points_of, _ = curves_of(study_points(config.source, config.study, store))
     groups: dict[str, list[Curve]] = {}
     for curve in measured(config.metric, points_of):
         groups.setdefault(points_of[curve.name][0].benchmark, []).append(curve)

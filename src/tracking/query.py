@@ -50,7 +50,9 @@ class PointRecord:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """A complete run as it is stored, before its params have placed it on a curve."""
+
     run_id: str
     key: str
     ended: int
@@ -75,10 +77,15 @@ def points(store: Store, study: str, with_items: bool = False) -> list[PointReco
                 "delete one of them (mlflow runs delete --run-id …)"
             )
         first[row.key] = row.run_id
-    records = [_point(row) for row in rows]
+    records = [point_of(row) for row in rows]
     if with_items:
         records = _with_items(store, records)
-    return sorted(records, key=lambda p: (p.model, p.benchmark, p.method, p.recipe, p.n_examples, p.seed, p.key))
+    return sorted(records, key=place)
+
+
+def place(point: PointRecord) -> tuple[str | int, ...]:
+    """What points are sorted by."""
+    return point.model, point.benchmark, point.method, point.recipe, point.n_examples, point.seed, point.key
 
 
 def studies(store: Store) -> list[str]:
@@ -129,7 +136,8 @@ def _items(store: Store, record: PointRecord) -> Mapping[str, np.ndarray]:
         return safetensors.numpy.load(Path(got).read_bytes())
 
 
-def _point(row: _Row) -> PointRecord:
+def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRecord:
+    """The record of a row. Raises FathomError for a row without the params that place it on a curve."""
     try:
         return PointRecord(
             run_id=row.run_id,
@@ -144,6 +152,7 @@ def _point(row: _Row) -> PointRecord:
             params=row.params,
             metrics=row.metrics,
             artifacts=row.artifacts,
+            items=items or {},
         )
     except KeyError as missing:
         raise FathomError(
@@ -170,7 +179,7 @@ def _experiments(store: Store) -> Iterator[tuple[str, str]]:
             return
 
 
-def _rows(store: Store, experiment: str) -> Iterator[_Row]:
+def _rows(store: Store, experiment: str) -> Iterator[Row]:
     if store.database is not None:
         try:
             return iter(_rows_from_database(store.database, experiment))
@@ -179,14 +188,14 @@ def _rows(store: Store, experiment: str) -> Iterator[_Row]:
     return _rows_from_api(store, experiment)
 
 
-def _rows_from_api(store: Store, experiment: str) -> Iterator[_Row]:
+def _rows_from_api(store: Store, experiment: str) -> Iterator[Row]:
     wanted = f"tags.`{tag.KIND}` = 'finetune' and tags.`{tag.COMPLETE}` = 'true'"
     token = None
     while True:
         page = store.client.search_runs([experiment], filter_string=wanted, max_results=PAGE, page_token=token)
         for run in page:
             metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
-            yield _Row(
+            yield Row(
                 run.info.run_id,
                 run.data.tags[tag.KEY],
                 run.info.end_time or 0,
@@ -209,13 +218,13 @@ _POINTS = """
 """
 
 
-def _rows_from_database(database: Path, experiment: str) -> list[_Row]:
+def _rows_from_database(database: Path, experiment: str) -> list[Row]:
     """What the API gives, some forty times faster: 10,000 points in seconds."""
     names = {"key": tag.KEY, "kind": tag.KIND, "complete": tag.COMPLETE, "experiment": int(experiment)}
     with closing(sqlite3.connect(database, timeout=20)) as connection:
         connection.execute("BEGIN")  # one snapshot for the three reads
         rows = {
-            id_: _Row(id_, key, ended or 0, artifacts, {}, {})
+            id_: Row(id_, key, ended or 0, artifacts, {}, {})
             for id_, key, ended, artifacts in connection.execute(_POINTS, names)
         }
         of_points = f"FROM {{}} JOIN ({_POINTS}) AS point ON point.id = run_uuid"

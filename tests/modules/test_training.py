@@ -179,7 +179,7 @@ def val_loss(module):
     (part,) = FinetuneData(EXAMPLES[:2], EXAMPLES[20:], StepPlan(2, 2, 1, 0), Layout(True, 4096)).val_passes()
     module.eval()
     with torch.no_grad():
-        loss, tokens = module.validation_step(part, 0).tolist()
+        loss, tokens = module.validation_step(part, 0).sum(1).tolist()
     return loss / tokens
 
 
@@ -230,3 +230,24 @@ def test_ended_training_whose_process_was_killed_before_its_export_ends_there_ag
     module, trainer = overfit(tmp_path, validation, lambda metrics, step: steps.append(step), checkpoint_every_steps=1)
     assert (weights(module).numpy().tobytes(), validation.curve, validation.best_step, trainer.global_step) == first
     assert steps == []
+
+
+def test_falls_within_the_noise_of_the_validation_examples_do_not_prolong_training(tmp_path):
+    every, clear = until(), until(standard_errors=1e6)
+    _, longer = overfit(tmp_path / "every", every)
+    _, shorter = overfit(tmp_path / "clear", clear)
+    assert every.clear_step == every.best_step > 3
+    assert (clear.clear_step, shorter.global_step) == (2, 3) and longer.global_step > 3
+    assert clear.best_step == 3  # the least is kept, clear or not
+
+
+def test_a_fall_is_clear_by_the_errors_of_its_difference_alone():
+    """Examples differ by far more than the fall, which is the same for each: only its own spread counts."""
+    validation = until(standard_errors=2)
+    tokens = torch.full((50,), 4.0)
+    before = torch.linspace(0, 400, 50)
+    spread = torch.tensor([0.5, 1.5]).repeat(25)
+    validation._clear = before + spread
+    assert validation._clearly_fell(before, tokens)
+    validation._clear = before + 10 * (spread - 0.95)
+    assert not validation._clearly_fell(before, tokens)

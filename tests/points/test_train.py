@@ -13,7 +13,7 @@ from src.tasks.finetune import finetune
 from src.tracking.query import points
 from src.tracking.store import open_store
 
-UNTIL = {"first_check": 4, "check_growth": 1.5, "patience": 1.5, "max_steps": 60}
+UNTIL = {"first_check": 4, "check_growth": 1.5, "patience": 1.5, "standard_errors": 0, "max_steps": 60}
 CONVERGED = {
     "epochs": None,
     "until": UNTIL,

@@ -174,7 +174,7 @@ def test_two_data_parallel_ranks_give_the_result_of_one(tmp_path):
 @pytest.mark.slow
 def test_two_ranks_converge_at_the_same_step_as_one_and_choose_the_same_learning_rate(tmp_path):
     root = tmp_path / "mlruns"
-    until = "recipe.until={first_check: 3, check_growth: 1.4, patience: 1.5, max_steps: 15}"
+    until = "recipe.until={first_check: 3, check_growth: 1.4, patience: 1.5, standard_errors: 0, max_steps: 15}"
     common = ["n_examples=6", "recipe.steps=null", until, "recipe.search=[1e-3,1e-2]", "recipe.val_examples=40"]
     one = run(root, *common, multirun=False)
     two = run(root, *common, "trainer.strategy=ddp", "trainer.devices=2", multirun=False)
