@@ -20,7 +20,7 @@ from src.report.drawing.style import COLOURS, CONFIG
 ALONE, PANEL = (480, 300), (400, 260)
 COLUMNS = 3
 # A panel of seven curves takes about a fifth of a second to draw and save twice.
-MOST_PANELS = 28
+MOST_PANELS = 40
 UNFIT_FOR_A_FILE = re.compile(r"[^\w.-]+")
 Plan = list[tuple[str, list[Chart] | Heat]]
 console = Console()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.report.caveats import caveats
 from src.scaling.analysis import Row
 from src.scaling.curve import Curve
 from src.scaling.laws.power_laws import PAPER
@@ -33,6 +34,7 @@ def results_page(study: str, points_of: Mapping[str, Sequence[PointRecord]], law
         f"{_machine()}; torch {version('torch')}, transformers {version('transformers')}. Accuracies are means over "
         "seeds ± one standard error of test items and seeds; every seed draws other examples. Errors are shares of the "
         "test items.",
+        *(f"\n**{caveat}**" for caveat in caveats(points_of)),
     ]
     sections = (_section(name, points, laws) for name, points in points_of.items())
     joint = [row for row in laws if row.curve not in points_of]

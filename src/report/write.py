@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from src.report.caveats import caveats
 from src.report.drawing.page import Section, page
 from src.report.drawing.table import Table, as_latex
 from src.report.figures import write_figures
@@ -18,6 +19,7 @@ from src.report.sections.law_section import law_section
 from src.report.sections.mean_section import mean_section
 from src.report.sections.methods_section import methods_section
 from src.report.sections.rival_section import check_section
+from src.report.sections.training_section import training_section
 from src.report.sections.transfer_section import transfer_section
 from src.scaling.analysis import StudyAnalysis
 from src.scaling.curve import Curve
@@ -35,7 +37,7 @@ def write_report(
 ) -> None:
     """Write `report.html` into the directory, and everything else into `laws/`, which is emptied before."""
     made = findings.forecasts
-    sections = [curve_section(made), forecast_section(made), answer_section(made)] if made else []
+    sections = [curve_section(made, findings.training), forecast_section(made), answer_section(made)] if made else []
     sections.append(law_section(analysis, points_of))
     if made:
         sections.append(check_section(analysis, made, findings.through_the_loss))
@@ -48,6 +50,8 @@ def write_report(
         sections.append(comparison_section(findings))
     if findings.means:
         sections.append(mean_section(findings))
+    if findings.training:
+        sections.append(training_section(findings.training))
     sections.append(methods_section(study, points_of, left_out, analysis))
     count = sum(len(points) for points in points_of.values())
     lead = f"{count} points on {len(points_of)} curve{'s' if len(points_of) > 1 else ''}" + (
@@ -56,7 +60,7 @@ def write_report(
     laws = directory / "laws"
     rmtree(laws, ignore_errors=True)
     laws.mkdir(parents=True)
-    (directory / "report.html").write_text(page(f"Study {study}", lead, sections), encoding="utf-8")
+    (directory / "report.html").write_text(page(f"Study {study}", lead, sections, caveats(points_of)), encoding="utf-8")
     for section in sections:
         _write_tables(laws, section)
     # The laws' many panels come last, where the figures are too many.

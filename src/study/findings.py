@@ -1,4 +1,4 @@
-"""What a study says: exponents, errors by class, transfer, and curves side by side, as tables and metrics."""
+"""What a study says: exponents, errors by class, transfer, training, curves side by side, as tables and metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from src.study.error_classes import (
 from src.study.exponents import Exponent, ExponentDifference, exponent_differences, exponents
 from src.study.forecasts import TIMES, StudyForecast
 from src.study.through_loss import ThroughLoss
+from src.study.training import Training, trainings
 from src.study.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
 
@@ -29,6 +30,7 @@ class Findings:
     confidence: float
     forecasts: list[StudyForecast]
     means: list[MeasuredMean]
+    training: list[Training]
     error_rates: list[ErrorRates]
     few_format_errors: list[FewFormatErrors]
     error_correlations: list[ErrorCorrelation]
@@ -43,6 +45,7 @@ class Findings:
         """By name, for those that have rows; rows of one table have the same keys."""
         named: dict[str, Sequence[Any]] = {
             "means": self.means,
+            "training": self.training,
             "error_classes": self.error_rates,
             "few_format_errors": self.few_format_errors,
             "error_correlations": self.error_correlations,
@@ -104,6 +107,7 @@ def find(
         confidence=confidence,
         forecasts=made,
         means=measured_means(points_of, confidence),
+        training=trainings(points_of),
         error_rates=rates,
         few_format_errors=few_format_errors(rates),
         error_correlations=error_correlations(points_of, replicates, confidence, seed),

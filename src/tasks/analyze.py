@@ -7,6 +7,7 @@ from rich.console import Console
 
 from src.config.analyze import AnalyzeConfig
 from src.points.code_identity import code_of
+from src.report.caveats import caveats
 from src.report.results_page import results_page
 from src.report.short_answer import short_answer
 from src.report.write import write_report
@@ -44,6 +45,8 @@ def fit_laws(config: AnalyzeConfig) -> None:
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
     console.print(short_answer(config.study, analysis, made))
+    for caveat in caveats(points_of):
+        console.print(caveat)
     console.print(f"report: {config.out}/report.html", soft_wrap=True)
 
     settings = config.model_dump(mode="json", include={"metrics", "laws", "replicates", "confidence", "seed"})

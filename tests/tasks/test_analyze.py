@@ -16,6 +16,10 @@ from src.tracking.runs import claim
 from src.tracking.store import open_store
 
 ITEMS = 200
+THREE_EPOCHS = {
+    "recipe.holds_constant": "epochs", "recipe.epochs": 3, "recipe.min_steps": 1,
+    "recipe.batch_size": [{"up_to": None, "examples": 1}],
+}  # fmt: skip
 
 
 def analyze(root, **changes):
@@ -35,9 +39,12 @@ def analyze(root, **changes):
 
 
 def point(store, n, seed, accuracy, nll, model="m", **params):
-    """A complete point with that accuracy and loss on a test of 200 items, and a further benchmark that forgets."""
+    """A complete point with that accuracy and loss on a test of 200 items, and a further benchmark that forgets.
+
+    Where it has params of its recipe's epochs, it was trained for three of them.
+    """
     fixed = {"model": model, "benchmark": "b", "method": "full", "recipe": "tiny", "n_examples": n, "seed": seed}
-    key = "-".join(map(str, (model, n, seed, *params.values())))
+    key = f"{model}-{n}-{seed}-{params.get('recipe.lr')}"
     with claim(store, key=key, kind="finetune", name="p", study="s", params=fixed | params) as run:
         run.complete(
             {
@@ -51,6 +58,7 @@ def point(store, n, seed, accuracy, nll, model="m", **params):
                 "also/other/accuracy": 0.6 - 0.0001 * n,
                 "also/other/accuracy_stderr": 0.02,
             }
+            | ({"train/optimizer_steps": 3 * n, "train/epochs": 3} if "recipe.epochs" in params else {})
         )
 
 
@@ -62,9 +70,8 @@ def root(tmp_path_factory, migrated):
     store = open_store(None, root)
     for n in (10, 40, 160, 640, 2560):
         for seed in (0, 1):
-            point(
-                store, n, seed, accuracy=0.02 * n ** (1 / 2.5) * (1 + 0.02 * seed), nll=0.3 + 2 * n**-0.4 + 0.001 * seed
-            )
+            accuracy, nll = 0.02 * n ** (1 / 2.5) * (1 + 0.02 * seed), 0.3 + 2 * n**-0.4 + 0.001 * seed
+            point(store, n, seed, accuracy, nll, **THREE_EPOCHS)
     for n in (0, 10):
         point(store, n, 0, accuracy=0.5, nll=1.0, model="short", **{"recipe.lr": 0.1})
         point(store, n, 0, accuracy=0.7, nll=0.5, model="short", **{"recipe.lr": 0.2})
@@ -92,6 +99,7 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
     assert float(floor["parameters"]["beta"].split()[0]) == pytest.approx(0.4, rel=0.05)
     assert {p.name for p in laws.glob("*.png")} >= {
         "b-accuracy.png",
+        "b-training.png",
         "transfer-over-n.png",
         "transfer.png",
         "b-errors.png",
@@ -101,7 +109,16 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
     assert run.data.tags["fathom.complete"] == "true"
     assert run.data.metrics["law/paper/accuracy/b/m b full tiny"] == pytest.approx(2.5, rel=0.05)
     artifacts = {a.path for a in store.client.list_artifacts(run.info.run_id)}
-    tables = {"laws", "means", "error_classes", "few_format_errors", "error_correlations", "transfer", "differences"}
+    tables = {
+        "laws",
+        "means",
+        "training",
+        "error_classes",
+        "few_format_errors",
+        "error_correlations",
+        "transfer",
+        "differences",
+    }
     tables |= {"forecasts", "examples_needed", "rankings", "saturation", "next_doubling", "next_n"}
     assert artifacts >= {"report.html", *(f"{table}.json" for table in tables)}
     figures = {a.path: a.file_size for a in store.client.list_artifacts(run.info.run_id, "laws")}
@@ -114,7 +131,8 @@ def test_the_laws_behind_the_points_are_found_drawn_and_logged(root):
     headings = re.findall(r'<h2 id="\w+">([^<]*)', html)
     assert headings == [
         "Curves and forecasts", "Examples needed", "Superficial or scaling", "Laws", "Rival laws", "Exponents",
-        "Error classes", "Transfer", "Side by side", "Means", "Methods",
+        "Error classes", "Transfer", "Side by side", "Means",
+        "How the points were trained", "Methods",
     ]  # fmt: skip
     assert "the 14 complete runs of kind finetune in the MLflow experiment s, on 3 curves" in html
 
@@ -125,6 +143,24 @@ def test_the_same_points_and_settings_are_logged_once(root, capsys):
     assert "s: what 2 times the examples would bring" in said and "paper" in said and "report.html" in said
     assert max(map(len, said.splitlines())) <= 80 or "report.html" in max(said.splitlines(), key=len)
     assert len(analysis_runs(root)[1]) == 1
+
+
+def test_that_steps_rise_with_n_is_said_in_the_report_on_the_results_page_and_on_the_terminal(root, capsys):
+    fit_laws(analyze(root))
+    said = (
+        "Steps rise with n by construction (recipe tiny: 3 epochs; 30 steps at n = 10 and 7,680 steps at n = 2,560): "
+        "1 of 3 curves measures data and length of training together."
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+    out = root.parent / "out"
+    assert f'<p class="caveat">{said}</p>' in (out / "report.html").read_text()
+    assert f"\n\n**{said}**\n\n" in (out / "results.md").read_text()
+
+
+def test_a_study_that_does_not_say_how_it_was_trained_has_no_section_on_it(with_items):
+    html = (with_items.parent / "out/report.html").read_text()
+    assert "How the points were trained" not in html
+    assert 'class="caveat"' not in html
 
 
 def test_what_else_the_study_says_is_logged(root):

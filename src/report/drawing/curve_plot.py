@@ -105,7 +105,7 @@ def _axes(chart: Chart, rows: Sequence[Row], log_x: bool, log_y: bool) -> tuple[
     else:
         scale = alt.Scale(type="linear", zero=False, nice=False, padding=8)
     title = f"{chart.y_label} (%)" if chart.percent else chart.y_label
-    axis = alt.Axis(labelExpr="format(100 * datum.value, '~g')") if chart.percent else alt.Axis(format="~g")
+    axis = alt.Axis(labelExpr="format(100 * datum.value, '~g')") if chart.percent else alt.Axis(format=",~g")
     return (
         _log_x(chart.x_label, n, zero) if log_x else _linear_x(chart.x_label),
         alt.Y("value:Q", title=title, scale=scale, axis=axis),

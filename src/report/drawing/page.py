@@ -33,11 +33,12 @@ class Section:
     parts: Sequence[str | Table | Heat | Chart]
 
 
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The HTML text of a report."""
+def page(title: str, lead: str, sections: Sequence[Section], caveats: Sequence[str] = ()) -> str:
+    """The HTML text of a report; `caveats` stand before everything."""
     charts: list[Chart | Heat] = []
     body = "\n".join(_section(f"s{i}", section, charts) for i, section in enumerate(sections))
     contents = " ".join(f'<a href="#s{i}">{escape(section.title)}</a>' for i, section in enumerate(sections))
+    warned = "".join(f'<p class="caveat">{escape(caveat)}</p>\n' for caveat in caveats)
     # A "<" in the data could end the script element.
     data = json.dumps(list(map(_described, charts)), allow_nan=False).replace("<", "\\u003c")
     return f"""<!doctype html>
@@ -50,7 +51,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 <body>
 <h1>{escape(title)}</h1>
 <p class="lead">{escape(lead)}</p>
-<nav>{contents}</nav>
+{warned}<nav>{contents}</nav>
 {body}
 <script type="application/json" id="charts">{data}</script>
 <script>{_script()}</script>

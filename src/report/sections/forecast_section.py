@@ -5,22 +5,32 @@ from collections.abc import Sequence
 from src.report.drawing.chart import Chart, Dot, Series, Step
 from src.report.drawing.page import Section
 from src.report.drawing.table import Cell, Table, with_interval
+from src.report.sections.training_section import training_charts
 from src.scaling.curve import Curve, Kind
 from src.scaling.joint_draws import FARTHEST
 from src.scaling.pooled_forecast import Forecast
 from src.study.forecasts import ACCURACIES, SHARES_OF_LOSS, TIMES, StudyForecast
+from src.study.training import Training
 
 
-def curve_section(made: Sequence[StudyForecast]) -> Section:
-    charts: dict[tuple[str, str], list[StudyForecast]] = {}
+def curve_section(made: Sequence[StudyForecast], training: Sequence[Training]) -> Section:
+    """The charts of one benchmark follow each other, with how its points were trained as the last of them."""
+    benchmarks: dict[str, dict[str, list[StudyForecast]]] = {}
     for of in made:
-        charts.setdefault((of.benchmark, of.curve.metric), []).append(of)
+        benchmarks.setdefault(of.benchmark, {}).setdefault(of.curve.metric, []).append(of)
+    charts: list[Chart] = []
+    for benchmark, metrics in benchmarks.items():
+        charts += [_chart(benchmark, metric, of) for metric, of in metrics.items()]
+        names = dict.fromkeys(one.curve.name for of in metrics.values() for one in of)
+        charts += training_charts(benchmark, list(names), training)
+    beside = " Beside them is how long the points were trained, medians over seeds." if training else ""
     return Section(
         "Curves and forecasts",
         [
             "Means over seeds with standard errors; n = 0 is the base. The line is the forecast made from all curves "
-            "of the benchmark together; dashed beyond the largest n, with the 90 % interval of a new measurement.",
-            *(_chart(benchmark, metric, of) for (benchmark, metric), of in charts.items()),
+            "of the benchmark together; dashed beyond the largest n, with the 90 % interval of a new measurement."
+            + beside,
+            *charts,
         ],
     )
 

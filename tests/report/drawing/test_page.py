@@ -55,6 +55,11 @@ def test_the_page_stands_alone_and_escapes_what_it_shows():
     assert html.count("</script>") == 2
 
 
+def test_caveats_stand_between_the_lead_and_the_sections():
+    html = page("Study", "lead", [Section("First", ["text"])], ["n < 3"])
+    assert html.index("lead</p>") < html.index('<p class="caveat">n &lt; 3</p>') < html.index("<nav>")
+
+
 def test_the_data_are_what_the_charts_show():
     html = report(CURVES, EMPTY, HEAT)
     first, second, third = json.loads(re.search(r'id="charts">(.*?)</script>', html, re.S)[1])
