@@ -98,6 +98,10 @@ class Point:
         return params
 
 
+class PoolTooSmall(FathomError):
+    """More examples were asked for than there are."""
+
+
 def identify(config: TrainConfig) -> Point:
     """Read the data, find the base (pretraining a missing tiny one) and compute the run key.
 
@@ -109,7 +113,7 @@ def identify(config: TrainConfig) -> Point:
     test, test_digest = test_of(benchmark)
     also = {name: (other, *test_of(other)) for name, other in config.also.items()}
     if config.n_examples > len(pool):
-        raise FathomError(
+        raise PoolTooSmall(
             f"n_examples: {config.n_examples} were asked for, "
             f"but the pool of {trained_on.name} holds {len(pool)} examples"
         )

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.config.train import TrainConfig
-from src.points.point import Point, identify
+from src.points.point import Point, PoolTooSmall, identify
 from src.study.curves import metric_name
 from src.sweeps import local_processes as job_process
 from src.sweeps.job import SweepJob
@@ -59,10 +59,11 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     """Run each job's point unless it is complete, `n_jobs` at a time; True when all are complete at the end.
 
     A failed point does not keep the others from running. A point that several jobs share is run once. Jobs of several
-    studies (two benchmarks, say) are run study by study, each with a parent run of its own.
+    studies (two benchmarks, say) are run study by study, each with a parent run of its own. In a sweep over benchmarks,
+    sizes beyond the pool of one of them are left out of its curve.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
-    points = {(point := identify(job.config)).key: (job, point) for job in jobs}
+    points = _identified(jobs)
     untold = untold_overrides([(point.config.study, point.name, job.overrides) for job, point in points.values()])
     points = {key: (job, point.telling(said)) for (key, (job, point)), said in zip(points.items(), untold, strict=True)}
     studies = dict.fromkeys(point.config.study for _, point in points.values())
@@ -72,6 +73,24 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
         for study in studies
     ]
     return all(complete)
+
+
+def _identified(jobs: Sequence[Job]) -> PointsByKey:
+    """The points of the jobs. Raises PoolTooSmall where all jobs train on one pool, or none fits in a pool."""
+    points: PointsByKey = {}
+    too_small: dict[str, tuple[Job, PoolTooSmall]] = {}  # by sentence
+    for job in jobs:
+        try:
+            point = identify(job.config)
+            points[point.key] = job, point
+        except PoolTooSmall as error:
+            too_small[str(error)] = job, error
+    trained_on = {point.trained_on for _, point in points.values()}
+    for job, error in too_small.values():
+        if len(trained_on) == 1 or (job.config.train_on or job.config.benchmark) not in trained_on:
+            raise error
+        console.print(f"left out: {error}", markup=False)
+    return points
 
 
 def _sweep_study(points: PointsByKey, n_jobs: int | None) -> bool:

@@ -112,6 +112,20 @@ def test_a_sweep_over_studies_has_a_parent_in_each(tmp_path):
 
 
 @pytest.mark.slow
+def test_sizes_beyond_one_benchmarks_pool_are_left_out_of_its_curve_alone(tmp_path):
+    root = tmp_path / "mlruns"
+    sweep = ["benchmark=arithmetic,new_knowledge", "n_examples=4,5001", "recipe.steps=1"]
+    result = run(root, *sweep)
+    assert result.returncode == 0, result.stderr
+    assert "left out: n_examples: 5001 were asked for, but the pool of new_knowledge holds 5000" in " ".join(
+        result.stdout.split()
+    )
+    measured = [(point.benchmark, point.n_examples) for point in points(open_store(None, root), "s")]
+    assert measured == [("arithmetic", 4), ("arithmetic", 5001), ("new_knowledge", 4)]
+    alone = run(root, "benchmark=new_knowledge", "n_examples=4,5001", "recipe.steps=1")
+    assert alone.returncode == 1 and "holds 5000 examples" in alone.stderr
+
+
 def test_a_failed_point_leaves_the_others_and_is_told_at_the_end(tmp_path):
     root = tmp_path / "mlruns"
     result = run(root, "n_examples=4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2")
