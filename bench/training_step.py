@@ -1,9 +1,9 @@
 """Tokens per second of the finetuning path through Lightning against a bare PyTorch loop on the same batches.
 
-    python bench/training_step.py [size]
+    python bench/training_step.py [s m l]
 
-The same tiny model, examples, packing, loss and optimiser run both ways, interleaved in one process, and the ratio
-of the medians is printed: 1.0 means that Lightning, logging and the data module cost nothing.
+The same tiny model, examples, packing, loss and optimiser run both ways at the batch that sweeps use, interleaved in one
+process, and the ratio of the medians is printed: 1.0 means that Lightning, logging and the data module cost nothing.
 """
 
 import random
@@ -30,6 +30,7 @@ from src.modules.validation import Validation
 
 ROUNDS = 5
 STEPS = 60
+BATCH = 8  # of recipe=converged
 TRAINER = TrainerSection(
     name="cpu", accelerator="cpu", devices=1, strategy="auto", precision="32-true", threads=1, micro_batch_tokens=4096,
     gradient_checkpointing=False, checkpoint_every_steps=10_000, progress_bar=False,
@@ -41,7 +42,7 @@ def examples() -> list[Encoded]:
     return [
         Encoded([draw.randrange(3, 1000) for _ in range(draw.randint(30, 80))],
                 [draw.randrange(3, 1000) for _ in range(draw.randint(10, 90))])
-        for _ in range(STEPS * 16)
+        for _ in range(STEPS * BATCH)
     ]  # fmt: skip
 
 
@@ -73,9 +74,13 @@ def bare(size: str, data: FinetuneData, optimisation: Optimisation) -> float:
 
 
 def main() -> None:
-    size = sys.argv[1] if len(sys.argv) > 1 else "m"
     torch.set_num_threads(1)
-    plan = step_plan(STEPS * 16, 16, epochs=1, steps=None, min_steps=1, seed=0)
+    for size in sys.argv[1:] or ("s", "m", "l"):
+        _compare(size)
+
+
+def _compare(size: str) -> None:
+    plan = step_plan(STEPS * BATCH, BATCH, epochs=1, steps=None, min_steps=1, seed=0)
     data = FinetuneData(examples(), [], plan, Layout(packing=True, micro_batch_tokens=4096))
     optimisation = Optimisation(len(plan), 1e-3, "cosine", 3, 0.01, 0.9, 0.98, 1.0, seed=0)
     tokens = sum(len(example) for example in data.train)
@@ -90,7 +95,7 @@ def main() -> None:
         every = ", ".join(f"{r:,.0f}" for r in sorted(rates[name]))
         print(f"{name:10s} {rate:9,.0f} tokens/s (median of {ROUNDS}: {every})")
     ratio = medians["lightning"] / medians["bare"]
-    print(f"ratio lightning / bare: {ratio:.3f}   (tiny_llama3-{size}, {STEPS} steps of 16)")
+    print(f"ratio lightning / bare: {ratio:.3f}   (tiny_llama3-{size}, {STEPS} steps of {BATCH})")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ STRIPPED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT
 PR_SET_PDEATHSIG = 1
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["src.tasks.finetune"])
+# MLflow imports its SQL store at the first request, which would be in every job: a second of each.
+_context.set_forkserver_preload(["src.tasks.finetune", "mlflow.store.tracking.sqlalchemy_store"])
 
 JobProcess = multiprocessing.context.ForkServerProcess
 
