@@ -73,11 +73,10 @@ def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
     x, value, items, known = ([row[k] for row in rows] for k in range(4))
     chance = np.array([curve.chance for curve in used])
     above = [(v - c) / (1 - c) for v, c in zip(value, chance, strict=True)]
-    start = Observations.of(x, [logit(np.clip(p, EDGE, 1 - EDGE)) for p in above], [np.zeros(len(row)) for row in x])
     made = Accuracies(
-        start.x,
-        start.y,
-        start.variance,
+        x=padded(x),
+        y=padded([logit(np.clip(p, EDGE, 1 - EDGE)) for p in above]),
+        variance=padded([np.zeros(len(row)) for row in x], PADDING),
         value=padded(value),
         items=padded(items),
         known=padded(known),

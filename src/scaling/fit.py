@@ -43,9 +43,6 @@ class Fit:
     r_squared: float
     residuals: np.ndarray
     rmse: float
-    converged: bool
-    starts: int
-    starts_agreeing: int
     unpinned: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -77,15 +74,15 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     quantity = law.quantities[curve.kind]
     if curve.kind == "accuracy":
         quantity = quantity.of_accuracy(curve.chance)
-    used = curve.between(law.smallest_n) if (curve.sizes >= law.smallest_n).any() else None
-    n = np.zeros(0) if used is None else used.sizes
-    if used is None or len(n) < points_needed(law):
+    n = curve.sizes[curve.sizes >= law.smallest_n]
+    if len(n) < points_needed(law):
         raise FathomError(
             f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
             f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
         )
     left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
     notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
+    used = curve.between(law.smallest_n)
     noise = noise_of_targets(used, quantity)
     return fit_points(law, quantity, n, quantity.from_metric(used.means), noise, used.seeds, notes)
 
@@ -130,7 +127,6 @@ def fit_points(
         parameters = np.where(_on_bound(parameters, bound), bound, parameters)
     objective = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
-    agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
     unpinned = _unpinned(law, np.asarray(polished.jac))
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
@@ -147,9 +143,6 @@ def fit_points(
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
         residuals=deviations,
         rmse=float(np.sqrt((deviations**2).mean())),
-        converged=bool(polished.success),
-        starts=len(grid),
-        starts_agreeing=agreeing,
         unpinned=unpinned,
         notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
     )
