@@ -98,8 +98,9 @@ def analyse_joint(on: SizedCurves, law: Law, confidence: float) -> JointAnalysis
     """Fit a law over sizes, give intervals, and forecast the largest n from the smaller ones."""
     known = [(curve, size) for curve, size in zip(on.curves, on.sizes, strict=True) if size is not None]
     largest = max(int(curve.sizes[-1]) for curve in on.curves)
-    if len({size for _, size in known}) < 2:
-        why = f"the law needs models of at least two known sizes, there {_count(len({size for _, size in known}))}"
+    different = len({size for _, size in known})
+    if different < 2:
+        why = f"the law needs models of at least two known sizes, there is {different or 'none'}"
         return JointAnalysis(on, law, None, None, largest, 0, None, (why,))
     try:
         fit = fit_joint(known, law)
@@ -109,10 +110,6 @@ def analyse_joint(on: SizedCurves, law: Law, confidence: float) -> JointAnalysis
     notes = [f"of unknown size and left out: {', '.join(left_out)}"] if left_out else []
     held, off = _held_out(known, law, largest)
     return JointAnalysis(on, law, fit, intervals(fit, confidence), largest, held, off, (*notes, *fit.notes))
-
-
-def _count(sizes: int) -> str:
-    return "is 1" if sizes == 1 else "is none"
 
 
 def _held_out(known: Sequence[tuple[Curve, float]], law: Law, largest: int) -> tuple[int, float | None]:

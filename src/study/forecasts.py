@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.scaling.answers import Candidate, ExamplesNeeded, Gain, next_n
 from src.scaling.curve import Curve
-from src.scaling.joint_draws import JointDraws, draw_jointly
+from src.scaling.joint_draws import Candidate, ExamplesNeeded, Gain, JointDraws, draw_jointly, next_n
 from src.scaling.pooled_forecast import CurveForecast, Forecast, forecast
 from src.scaling.ranking import Ranked, rank
 from src.scaling.superficial import Superficial, superficial
@@ -90,7 +89,7 @@ def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyF
                 held_out=without.forecasts[0] if reaches and without else None,
                 needed=_needed(drawn, index, curve),
                 gain=drawn.next_gain(index),
-                next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1])), per_cost=True),
+                next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1]))),
                 ranked={n: of[index] for n, of in places.items()},
                 saturation=superficial(curve),
             )

@@ -68,13 +68,15 @@ def fit_laws(config: AnalyzeConfig) -> None:
 def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
     """The fitted parameters as metrics, to compare analyses in MLflow."""
     of_curves = [
-        (a.curve.name, a.curve.metric, made.fit, made.unidentified) for a in analysis.curves for made in a.laws
+        (a.curve.name, a.curve.metric, made.bootstrap.fit, made.unidentified)
+        for a in analysis.curves
+        for made in a.laws
+        if made.bootstrap is not None
     ]
-    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint]
+    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint if of.fit]
     return {
         f"law/{fit.law.name}/{metric.split('/')[-1]}/{name}/{curve}": value
         for curve, metric, fit, unidentified in [*of_curves, *of_models]
-        if fit is not None
         for name, value in fit.named.items()
         if name not in unidentified
     }

@@ -11,9 +11,8 @@ from rich.table import Table
 
 from src.config.select import SelectFromFileConfig, SelectFromStudyConfig, Selection
 from src.errors import FathomError
-from src.scaling.answers import NINETY, Candidate, ExamplesNeeded, next_n
 from src.scaling.curve import Curve
-from src.scaling.joint_draws import JointDraws, draw_jointly
+from src.scaling.joint_draws import NINETY, Candidate, ExamplesNeeded, JointDraws, draw_jointly, next_n
 from src.scaling.ranking import Ranked, pearson, rank, relative_accuracy
 from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
@@ -133,7 +132,7 @@ def _choice(drawn: JointDraws, ranked: Ranked, config: Selection) -> Choice:
         ranked.probability_best,
         ranked.regret,
         None if config.target is None else drawn.examples_needed(index, config.target),
-        next_n(candidates, per_cost=True) if candidates else None,
+        next_n(candidates) if candidates else None,
         candidates,
         superficial(drawn.curves[index]),
     )

@@ -36,9 +36,9 @@ def with_error(value: float, error: float, digits: int = 1) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """`0.98 [0.95, 0.99]`, or the value alone."""
-    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
+def with_interval(value: float, low: float, high: float) -> str:
+    """`0.98 [0.95, 0.99]`."""
+    return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def as_html(table: Table) -> str:

@@ -32,13 +32,12 @@ def exponent_section(findings: Findings) -> Section:
     )
     if findings.exponent_differences:
         parts.append("Does the exponent move? Pairs of curves that differ in one thing alone, b less a:")
-        verdict = {True: "yes", False: "not beyond noise", None: "no interval"}
         parts.append(
             Table(
                 ["what differs", "a", "b", "curve a", "metric", "law", "b − a", "moved"],
                 [
                     [d.factor, d.value_a, d.value_b, d.curve_a, d.metric, d.law,
-                     with_interval(d.difference, d.low, d.high), verdict[d.moved]]
+                     with_interval(d.difference, d.low, d.high), "yes" if d.moved else "not beyond noise"]
                     for d in findings.exponent_differences
                 ],
             )
@@ -77,7 +76,6 @@ def _charts(rows: list[Exponent]) -> list[Chart]:
 
 def _dot(row: Exponent) -> Dot:
     assert row.size is not None
-    ends = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     # An interval need not lie evenly about its value: half its width stands for the error bar.
-    half = None if row.low is None or row.high is None else (row.high - row.low) / 2
-    return Dot(row.size / 1e6, row.exponent, half, f"{row.model} {ends}")
+    half = (row.high - row.low) / 2
+    return Dot(row.size / 1e6, row.exponent, half, f"{row.model} [{number(row.low)}, {number(row.high)}]")

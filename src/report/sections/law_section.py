@@ -49,12 +49,10 @@ def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecor
 
 
 def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
-    if result is None or result.fit is None:
+    if result is None or result.bootstrap is None:
         return Series(a.curve.name, dots(a.curve))
-    fitted = result.fit.sizes
+    fit = result.bootstrap.fit
+    fitted = fit.sizes
     n = np.unique(np.append(np.geomspace(fitted[fitted >= 1][0], BEYOND * fitted[-1], STEPS), fitted[-1]))
-    low, high = (None,) * len(n), (None,) * len(n)
-    if result.bootstrap is not None:
-        low, high = np.sort(result.bootstrap.band(n), axis=0)
-    steps = zip(n, result.fit.predict(n), low, high, strict=True)
+    steps = zip(n, fit.predict(n), *result.bootstrap.band(n), strict=True)
     return Series(a.curve.name, dots(a.curve), [Step(*step) for step in steps], measured_to=float(fitted[-1]))

@@ -34,4 +34,3 @@ def test_latex_compiles(tmp_path):
 def test_values_with_their_noise():
     assert with_error(-1.26, 0.34) == "−1.3 ± 0.3"
     assert with_interval(-0.5, -0.75, 0.25) == "−0.5 [−0.75, 0.25]"
-    assert with_interval(0.5, None, None) == "0.5"
