@@ -40,7 +40,7 @@ def short_answer(study: str, analysis: StudyAnalysis, made: Sequence[StudyForeca
 
 
 def _ahead(forecast: StudyForecast | None) -> str:
-    if forecast is None or not forecast.made.forecasts:
+    if forecast is None:
         return "–"
     at = forecast.at(TIMES)
     value, low, high = (_value(x, forecast.curve.kind) for x in (at.value, *at.interval_90))

@@ -6,7 +6,7 @@ from typing import Any
 
 from src.scaling.analysis import StudyAnalysis
 from src.scaling.pooled_forecast import Forecast
-from src.study.comparison import CurvePair, Difference, MeasuredMean, differences, measured_means, pairs
+from src.study.comparison import Difference, MeasuredMean, differences, measured_means, pairs
 from src.study.error_classes import (
     ErrorCorrelation,
     ErrorRates,
@@ -34,7 +34,6 @@ class Findings:
     error_correlations: list[ErrorCorrelation]
     through_the_loss: list[ThroughLoss]
     transfer: list[Transfer]
-    pairs: list[CurvePair]
     differences: list[Difference]
     exponents: list[Exponent]
     exponent_differences: list[ExponentDifference]
@@ -81,7 +80,6 @@ class Findings:
             f"forecast/{made.curve.metric.split('/')[-1]}/{times} times n/{made.curve.name}": made.at(times).value
             for made in self.forecasts
             for times in TIMES
-            if made.made.forecasts
         }
         named = r_squared | few | gains | ahead
         return {name: value for name, value in named.items() if value is not None}
@@ -109,7 +107,6 @@ def find(
         error_correlations=error_correlations(points_of, replicates, confidence, seed),
         through_the_loss=in_two_steps,
         transfer=transfers(points_of),
-        pairs=compared,
         differences=differences(points_of, compared, confidence),
         exponents=found,
         exponent_differences=exponent_differences(found, compared, confidence),

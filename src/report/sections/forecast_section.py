@@ -76,7 +76,7 @@ def _series(of: StudyForecast) -> Series:
 
 
 def _row(of: StudyForecast) -> list[Cell]:
-    cells = [_value(of.at(times)) if of.made.forecasts else None for times in TIMES]
+    cells = [_value(of.at(times)) for times in TIMES]
     return [of.curve.name, of.curve.metric, of.largest, float(f"{of.measured:.3g}"), *cells, "; ".join(of.made.notes)]
 
 
