@@ -28,7 +28,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from src.scaling.laws.shape import Shape
+from src.scaling.laws.law import Shape
 
 PADDING = 1e6  # variance of a place that holds no measurement: latent values differ by tens at most
 PRIOR_CURVES = 5  # how many curves the prior spread counts for: from six curves on, the study's own counts for more

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
 from src.scaling.laws import shapes_for
-from src.scaling.laws.shape import Shape
+from src.scaling.laws.law import Shape
 from src.scaling.noise import difference
 from src.scaling.pooled import PADDING, Observations, Pooled, padded, pool
 

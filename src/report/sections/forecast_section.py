@@ -20,7 +20,10 @@ def curve_section(made: Sequence[StudyForecast]) -> Section:
         [
             "Means over seeds with standard errors; n = 0 is the base. The line is the forecast made from all curves "
             "of the benchmark together; dashed beyond the largest n, with the 90 % interval of a new measurement.",
-            *(_chart(benchmark, metric, of) for (benchmark, metric), of in charts.items()),
+            *(
+                chart_of_curves(benchmark, [of.curve for of in group], [_series(of) for of in group])
+                for (benchmark, _), group in charts.items()
+            ),
         ],
     )
 
@@ -55,18 +58,12 @@ def dots(curve: Curve) -> list[Dot]:
     ]
 
 
-def _chart(benchmark: str, metric: str, of: Sequence[StudyForecast]) -> Chart:
-    accuracy = of[0].curve.kind == "accuracy"
-    name = metric.split("/")[-1]
-    return Chart(
-        f"{benchmark}: {name}",
-        name,
-        [_series(one) for one in of],
-        log_y=not accuracy,
-        percent=accuracy,
-        levels=sorted({one.curve.chance for one in of} - {0.0}),
-        figure=f"{benchmark}-{name}",
-    )
+def chart_of_curves(benchmark: str, curves: Sequence[Curve], series: Sequence[Series]) -> Chart:
+    """A benchmark's curves of one metric, with what guessing scores as a level."""
+    name, accuracy = curves[0].metric.split("/")[-1], curves[0].kind == "accuracy"
+    levels = sorted({curve.chance for curve in curves} - {0.0})
+    title, figure = f"{benchmark}: {name}", f"{benchmark}-{name}"
+    return Chart(title, name, series, log_y=not accuracy, percent=accuracy, levels=levels, figure=figure)
 
 
 def _series(of: StudyForecast) -> Series:
