@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from src.report.drawing.chart import told_apart
+from src.report.parts import told_apart
 from src.scaling.analysis import CurveAnalysis, StudyAnalysis
 from src.study.forecasts import StudyForecast
 

@@ -1,11 +1,10 @@
 """A table of a report, as HTML and as LaTeX."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
-Cell = str | int | float | None
+from src.report.parts import Cell, Table
+
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "×": r"$\times$", "±": r"$\pm$",
@@ -16,14 +15,6 @@ LATEX = {
 
 NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+−-]?\d+)?( ?%| ± .*| \[.*\])?$")
 NOTHING = "–"
-
-
-@dataclass(frozen=True)
-class Table:
-    """`rows` hold a cell for each heading. None and NaN are an en dash; columns of numbers are right-aligned."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
 
 
 def number(value: float) -> str:

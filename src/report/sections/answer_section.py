@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table, number, with_interval
+from src.report.drawing.table import number, with_interval
+from src.report.parts import Cell, Section, Table
 from src.scaling.ranking import Ranked
 from src.study.forecasts import TIMES, StudyForecast
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, with_error
+from src.report.drawing.table import with_error
+from src.report.parts import Chart, Dot, Section, Series, Table
 from src.study.error_classes import FEW, ErrorCorrelation, ErrorRates
 from src.study.findings import Findings
 from src.tracking.query import PointRecord

@@ -1,8 +1,7 @@
 """The report's section on exponents: against the size of the model, and between curves that differ in one thing."""
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, number, with_interval
+from src.report.drawing.table import number, with_interval
+from src.report.parts import Chart, Dot, Section, Series, Table
 from src.study.exponents import Exponent
 from src.study.findings import Findings
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series, Step
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table, with_interval
+from src.report.drawing.table import with_interval
+from src.report.parts import Cell, Chart, Dot, Section, Series, Step, Table
 from src.scaling.curve import Curve, Kind
 from src.scaling.joint_draws import FARTHEST
 from src.scaling.pooled_forecast import Forecast

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Series, Step
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table
+from src.report.parts import Chart, Section, Series, Step, Table
 from src.report.sections.forecast_section import chart_of_curves, dots
 from src.scaling.analysis import CurveAnalysis, StudyAnalysis
 from src.tracking.query import PointRecord

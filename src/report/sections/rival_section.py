@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table
+from src.report.parts import Cell, Chart, Dot, Section, Series, Table
 from src.scaling.analysis import HoldOut, StudyAnalysis
 from src.scaling.fit import Fit
 from src.study.forecasts import StudyForecast

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.heat import Heat
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, with_error
+from src.report.drawing.table import with_error
+from src.report.parts import Chart, Dot, Heat, Section, Series, Table
 from src.study.transfer import Transfer
 from src.tracking.query import PointRecord
 

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from src.report.drawing.table import Table, as_html, as_latex, with_error, with_interval
+from src.report.drawing.table import as_html, as_latex, with_error, with_interval
+from src.report.parts import Table
 
 TABLE = Table(["curve_name", "n", "r²"], [["a & b <x>", 1000, 0.98765], ["c", None, math.nan]])
 

@@ -1,8 +1,20 @@
-"""What a chart shows. `curve_plot.py` draws it, in the reader's browser and for print."""
+"""What a report is made of: sections of text, tables, charts and matrices. `drawing/` shows them."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` hold a cell for each heading. None and NaN are an en dash; columns of numbers are right-aligned."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,8 @@ class Series:
 class Chart:
     """Series over n, or over what `along` names.
 
-    `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes.
+    `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes. `levels` are values at
+    which a thin line is drawn across: chance, a bound, zero.
     Charts with the same `figure` are the panels of one figure for print, a file of that name.
     """
 
@@ -52,8 +65,31 @@ class Chart:
     figure: str = "figure"
     log_y: bool = False
     percent: bool = False
-    levels: Sequence[float] = field(default=())
-    """Values at which a thin line is drawn across: chance, a bound, zero."""
+    levels: Sequence[float] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """`values` and `errors`, shape (rows, columns), in the unit shown; NaN where nothing was measured.
+
+    `corner` names rows and columns: `trained on \\ evaluated on`. `figure` is the name of its file for print.
+    """
+
+    title: str
+    figure: str
+    corner: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: np.ndarray
+    errors: np.ndarray
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it, in order: paragraphs (text), tables, matrices and charts."""
+
+    title: str
+    parts: Sequence[str | Table | Heat | Chart]
 
 
 def told_apart(names: Sequence[str]) -> list[str]:
