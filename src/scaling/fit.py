@@ -1,6 +1,6 @@
 """Fitting a law to a curve: weighted least squares, bounded, from many starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,10 @@ def fit_points(
     are then the numbers of `seeds`.
     """
     targets = quantity.residual_scale(values)
+
+    def fitted(parameters: np.ndarray) -> np.ndarray:
+        return quantity.residual_scale(law.predict(n, parameters))
+
     weights, scatter = seeds / seeds.mean(), 0.0
     grid = law.starts(float(values.max()) or 1.0)
     found = grid
@@ -111,11 +115,10 @@ def fit_points(
             weights /= weights.mean()
         found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(grid), 1)), weights, found)
         best = int(np.argmin(objectives))
-        left = quantity.residual_scale(law.predict(n, found[best])) - targets
-        scatter = _beyond_noise(law, quantity, n, found[best], left, np.sqrt(weights), noise)
+        scatter = _beyond_noise(fitted, found[best], fitted(found[best]) - targets, np.sqrt(weights), noise)
 
     def residuals(parameters: np.ndarray) -> np.ndarray:
-        return np.sqrt(weights) * (quantity.residual_scale(law.predict(n, parameters)) - targets)
+        return np.sqrt(weights) * (fitted(parameters) - targets)
 
     inside = np.clip(found[best], law.lower, law.upper)
     polished = least_squares(
@@ -130,7 +133,7 @@ def fit_points(
     unpinned = _unpinned(law, np.asarray(polished.jac))
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
-    deviations = targets - quantity.residual_scale(law.predict(n, parameters))
+    deviations = targets - fitted(parameters)
     return Fit(
         law=law,
         quantity=quantity,
@@ -161,9 +164,7 @@ def noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
 
 
 def _beyond_noise(
-    law: Law,
-    quantity: Quantity,
-    n: np.ndarray,
+    fitted: Callable[[np.ndarray], np.ndarray],
     parameters: np.ndarray,
     left: np.ndarray,
     root: np.ndarray,
@@ -178,7 +179,7 @@ def _beyond_noise(
     for k, value in enumerate(parameters):
         step = np.zeros(len(parameters))
         step[k] = 1e-6 * max(abs(value), 1e-6)
-        up, down = (quantity.residual_scale(law.predict(n, parameters + of)) for of in (step, -step))
+        up, down = (fitted(parameters + of) for of in (step, -step))
         columns.append(root * (up - down) / (2 * step[k]))
     tangent = np.nan_to_num(np.stack(columns, axis=1))
     off = np.eye(len(left)) - tangent @ np.linalg.pinv(tangent)

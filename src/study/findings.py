@@ -6,15 +6,8 @@ from typing import Any
 
 from src.scaling.analysis import StudyAnalysis
 from src.scaling.pooled_forecast import Forecast
+from src.study import error_classes
 from src.study.comparison import Difference, MeasuredMean, differences, measured_means, pairs
-from src.study.error_classes import (
-    ErrorCorrelation,
-    ErrorRates,
-    FewFormatErrors,
-    error_correlations,
-    error_rates,
-    few_format_errors,
-)
 from src.study.exponents import Exponent, ExponentDifference, exponent_differences, exponents
 from src.study.forecasts import TIMES, StudyForecast
 from src.study.through_loss import ThroughLoss
@@ -29,9 +22,9 @@ class Findings:
     confidence: float
     forecasts: list[StudyForecast]
     means: list[MeasuredMean]
-    error_rates: list[ErrorRates]
-    few_format_errors: list[FewFormatErrors]
-    error_correlations: list[ErrorCorrelation]
+    error_rates: list[error_classes.ErrorRates]
+    few_format_errors: list[error_classes.FewFormatErrors]
+    error_correlations: list[error_classes.ErrorCorrelation]
     through_the_loss: list[ThroughLoss]
     transfer: list[Transfer]
     differences: list[Difference]
@@ -95,7 +88,7 @@ def find(
 ) -> Findings:
     """All findings from the points of each curve, their laws and forecasts, at the analysis' confidence."""
     confidence = analysis.confidence
-    rates = error_rates(points_of)
+    rates = error_classes.error_rates(points_of)
     compared = pairs(points_of)
     found = exponents(analysis, points_of)
     return Findings(
@@ -103,8 +96,8 @@ def find(
         forecasts=made,
         means=measured_means(points_of, confidence),
         error_rates=rates,
-        few_format_errors=few_format_errors(rates),
-        error_correlations=error_correlations(points_of, replicates, confidence, seed),
+        few_format_errors=error_classes.few_format_errors(rates),
+        error_correlations=error_classes.error_correlations(points_of, replicates, confidence, seed),
         through_the_loss=in_two_steps,
         transfer=transfers(points_of),
         differences=differences(points_of, compared, confidence),

@@ -73,20 +73,18 @@ def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyF
     grid = {round(n) for n in np.geomspace(sizes[0], TIMES[-1] * sizes[-1], SIZES)}
     grid |= largest | {times * n for times in TIMES for n in largest}
     made = forecast(group, sorted(grid), seed=seed)
-    held: Sequence[CurveForecast | None] = [None] * len(group)
-    if len(sizes) > 1:
-        held = forecast(group, [sizes[-1]], fit_up_to=sizes[-2], seed=seed)
+    held = forecast(group, [sizes[-1]], fit_up_to=sizes[-2], seed=seed) if len(sizes) > 1 else [None] * len(group)
     drawn = draw_jointly(group, sorted({times * n for times in TIMES for n in largest}), seed=seed)
     places = {n: {of.index: of for of in rank(drawn.at(n), group[0].kind)} for n in (t * sizes[-1] for t in TIMES)}
     found = []
     for index, (curve, all_, without) in enumerate(zip(group, made, held, strict=True)):
-        reaches = without is not None and without.forecasts and curve.sizes[-1] == sizes[-1]
+        reaches = curve.sizes[-1] == sizes[-1]
         found.append(
             StudyForecast(
                 curve,
                 benchmark,
                 all_,
-                held_out=without.forecasts[0] if reaches and without else None,
+                held_out=without.forecasts[0] if reaches and without and without.forecasts else None,
                 needed=_needed(drawn, index, curve),
                 gain=drawn.next_gain(index),
                 next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1]))),
