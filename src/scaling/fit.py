@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 
 from src.errors import FathomError
@@ -83,24 +84,17 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
     notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
     used = curve.between(law.smallest_n)
-    noise = noise_of_targets(used, quantity)
-    return fit_points(law, quantity, n, quantity.from_metric(used.means), noise, used.seeds, notes)
+    return fit_points(law, quantity, n, [used], notes)
 
 
-def fit_points(
-    law: Law,
-    quantity: Quantity,
-    n: np.ndarray,
-    values: np.ndarray,
-    noise: np.ndarray,
-    seeds: np.ndarray,
-    notes: Sequence[str] = (),
-) -> Fit:
-    """Fit a law to values of its quantity, shape (points,), at n as `Law.predict` takes it.
+def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Curve], notes: Sequence[str] = ()) -> Fit:
+    """Fit a law to the seed means of all these curves, whose points are at n as `Law.predict` takes it.
 
-    `noise` is their covariance on the residual scale, shape (points, points); zeros where none is known: the weights
-    are then the numbers of `seeds`.
+    Where no noise is known, the weights are the numbers of seeds.
     """
+    values = quantity.from_metric(np.concatenate([curve.means for curve in curves]))
+    noise = block_diag(*(_noise_of_targets(curve, quantity) for curve in curves))
+    seeds = np.concatenate([curve.seeds for curve in curves])
     targets = quantity.residual_scale(values)
 
     def fitted(parameters: np.ndarray) -> np.ndarray:
@@ -151,7 +145,7 @@ def fit_points(
     )
 
 
-def noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
+def _noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
     """Covariance of the seed means on the residual scale, shape (sizes, sizes); zeros where no noise is known."""
     if not curve.noise.known:
         return np.zeros((len(curve.sizes), len(curve.sizes)))

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag
 from scipy.special import stdtrit
 
 from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.fit import Fit, fit_points, noise_of_targets
+from src.scaling.fit import Fit, fit_points
 from src.scaling.laws.law import Law
 
 METHOD = (
@@ -66,10 +65,7 @@ def fit_joint(sized: Sequence[tuple[Curve, float]], law: Law) -> Fit:
             f"there are {len(n)}"
         )
     at = np.stack([n, np.repeat(sizes, [len(curve.sizes) for curve in used])])
-    quantity, seeds = law.quantities[kind], np.concatenate([curve.seeds for curve in used])
-    values = quantity.from_metric(np.concatenate([curve.means for curve in used]))
-    noise = block_diag(*(noise_of_targets(curve, quantity) for curve in used))
-    return fit_points(law, quantity, at, values, noise, seeds)
+    return fit_points(law, law.quantities[kind], at, used)
 
 
 def standard_errors(fit: Fit) -> np.ndarray:
