@@ -1,11 +1,13 @@
 """What a report is made of: sections of text, tables, charts and matrices. `drawing/` shows them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+Row = TypeVar("Row")
 Cell = str | int | float | None
 
 
@@ -90,6 +92,14 @@ class Section:
 
     title: str
     parts: Sequence[str | Table | Heat | Chart]
+
+
+def joined(rows: Iterable[Row], name: Callable[[Row], str], dot: Callable[[Row], Dot]) -> list[Series]:
+    """A series of joined dots for each name that rows have, with a dot for each of its rows."""
+    dots: dict[str, list[Dot]] = {}
+    for row in rows:
+        dots.setdefault(name(row), []).append(dot(row))
+    return [Series(of, its, joined=True) for of, its in dots.items()]
 
 
 def told_apart(names: Sequence[str]) -> list[str]:

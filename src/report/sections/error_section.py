@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from src.report.drawing.table import with_error
-from src.report.parts import Chart, Dot, Section, Series, Table
+from src.report.parts import Chart, Dot, Section, Table, joined
 from src.study.error_classes import FEW, ErrorCorrelation, ErrorRates
 from src.study.findings import Findings
 from src.tracking.query import PointRecord
@@ -69,12 +69,8 @@ def _or(n: int | None, otherwise: str) -> int | str:
 
 
 def _charts(benchmark: str, rows: Sequence[ErrorRates]) -> list[Chart]:
-    names = list(dict.fromkeys(row.curve for row in rows))
-    of = {name: [row for row in rows if row.curve == name] for name in names}
-    form = [Series(c, [Dot(r.n, r.format, r.format_stderr, _seeds(r)) for r in of[c]], joined=True) for c in names]
-    reasoning = [
-        Series(c, [Dot(r.n, r.reasoning, r.reasoning_stderr, _seeds(r)) for r in of[c]], joined=True) for c in names
-    ]
+    form = joined(rows, lambda r: r.curve, lambda r: Dot(r.n, r.format, r.format_stderr, _seeds(r)))
+    reasoning = joined(rows, lambda r: r.curve, lambda r: Dot(r.n, r.reasoning, r.reasoning_stderr, _seeds(r)))
     figure = f"{benchmark}-errors"
     return [
         Chart(f"{benchmark}: format errors", "share of test items", form, percent=True, levels=[FEW], figure=figure),

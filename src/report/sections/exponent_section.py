@@ -1,7 +1,7 @@
 """The report's section on exponents: against the size of the model, and between curves that differ in one thing."""
 
 from src.report.drawing.table import number, with_interval
-from src.report.parts import Chart, Dot, Section, Series, Table
+from src.report.parts import Chart, Dot, Section, Table, joined
 from src.study.exponents import Exponent
 from src.study.findings import Findings
 
@@ -55,21 +55,9 @@ def _charts(rows: list[Exponent]) -> list[Chart]:
         of = [row for row in rows if (row.metric, row.law) == (metric, law) and row.size is not None]
         if len({row.size for row in of}) < 2:
             continue
-        series = [
-            Series(name, [_dot(row) for row in of if _but_model(row) == name], joined=True)
-            for name in dict.fromkeys(map(_but_model, of))
-        ]
-        title = f"{metric.split('/')[-1]}, law {law}: exponent over size"
-        charts.append(
-            Chart(
-                title,
-                "exponent of n",
-                series,
-                x_label="parameters of the model (millions)",
-                along="size",
-                figure="exponents",
-            )
-        )
+        title, x_label = f"{metric.split('/')[-1]}, law {law}: exponent over size", "parameters of the model (millions)"
+        series = joined(of, _but_model, _dot)
+        charts.append(Chart(title, "exponent of n", series, x_label=x_label, along="size", figure="exponents"))
     return charts
 
 

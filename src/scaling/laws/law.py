@@ -1,7 +1,7 @@
 """What a law is: one object for its formula, its parameters, what it is fitted to and how forecasts use it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,18 +116,19 @@ class Law:
     sizes together: `formula(n, size, *parameters)`, with the number of their weights. The formula gives the quantity
     or, with `odds`, the odds of a share, which keep apart what lies near 1.
 
-    `quantities` says for which kinds of metric the law is meant and what it describes of them, `latent` in which forms
-    forecasts of losses, or of accuracies where it is meant for these alone, use it. Sizes below `smallest_n` are left
-    out of fits. `example` holds parameters that a fit must find again from points computed from them.
+    `quantities` says for which kinds of metric the law is meant and what it describes of them: of most laws, the error
+    and the loss. `latent` says in which forms forecasts of losses, or of accuracies where it is meant for these alone,
+    use it. Sizes below `smallest_n` are left out of fits. `example` holds parameters that a fit must find again from
+    points computed from them.
     """
 
     name: str
     formula: Callable[..., np.ndarray]
     parameters: tuple[Parameter, ...]
-    quantities: dict[Kind, Quantity]
     latex: str
     source: str
     example: tuple[float, ...]
+    quantities: dict[Kind, Quantity] = field(default_factory=lambda: {"accuracy": ERROR, "loss": LOSS})
     exponent: Exponent | None = None
     latent: tuple[Latent, ...] = ()
     odds: bool = False
