@@ -9,8 +9,7 @@ from src.scaling.pooled_forecast import Forecast
 from src.study import error_classes
 from src.study.comparison import Difference, MeasuredMean, differences, measured_means, pairs
 from src.study.exponents import Exponent, ExponentDifference, exponent_differences, exponents
-from src.study.forecasts import TIMES, StudyForecast
-from src.study.through_loss import ThroughLoss
+from src.study.forecasts import TIMES, StudyForecast, ThroughLoss
 from src.study.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
 

@@ -15,9 +15,8 @@ from src.scaling.analysis import StudyAnalysis, analyse
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
-from src.study.forecasts import forecasts
+from src.study.forecasts import forecasts, through_the_loss
 from src.study.model_sizes import over_models
-from src.study.through_loss import through_the_loss
 from src.tracking.identity import run_key
 from src.tracking.query import points
 from src.tracking.runs import claim

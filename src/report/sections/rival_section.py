@@ -7,8 +7,7 @@ import numpy as np
 from src.report.parts import Cell, Chart, Dot, Section, Series, Table
 from src.scaling.analysis import HoldOut, StudyAnalysis
 from src.scaling.fit import Fit
-from src.study.forecasts import StudyForecast
-from src.study.through_loss import ACCURACY, ThroughLoss
+from src.study.forecasts import ACCURACY, StudyForecast, ThroughLoss
 
 Fitted = tuple[str, Fit, HoldOut | None]  # a curve's name, with a law fitted to it and what came of its largest n
 
