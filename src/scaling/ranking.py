@@ -24,7 +24,8 @@ class Ranked:
 
 def rank(draws: np.ndarray, kind: Kind) -> list[Ranked]:
     """Curves from joint draws at one n, shape (draws, curves), the best expectation and least regret first."""
-    height = draws if kind == "accuracy" else -np.log(draws)
+    # Column by column in memory, so that means over draws are summed pairwise.
+    height = np.asfortranarray(draws if kind == "accuracy" else -np.log(draws))
     best = height.max(axis=1, keepdims=True)
     wins = height == best
     probability = (wins / wins.sum(axis=1, keepdims=True)).mean(axis=0)

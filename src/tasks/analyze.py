@@ -15,7 +15,6 @@ from src.scaling.analysis import StudyAnalysis, analyse
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
-from src.study.forecasts import forecasts, through_the_loss
 from src.study.model_sizes import over_models
 from src.tracking.identity import run_key
 from src.tracking.query import points
@@ -39,13 +38,11 @@ def fit_laws(config: AnalyzeConfig) -> None:
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     sized = over_models(curves, points_of)
     analysis = analyse(curves, config.replicates, config.confidence, config.seed, laws, sized)
-    made = forecasts(curves, points_of, config.seed)
-    in_two_steps = through_the_loss(curves, points_of, config.seed)
-    findings = find(points_of, analysis, made, in_two_steps, config.replicates, config.seed)
+    findings = find(points_of, analysis, config.replicates, config.seed)
 
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
-    console.print(short_answer(config.study, analysis, made))
+    console.print(short_answer(config.study, analysis, findings.forecasts))
     console.print(f"report: {config.out}/report.html", soft_wrap=True)
 
     settings = config.model_dump(mode="json", include={"metrics", "laws", "replicates", "confidence", "seed"})

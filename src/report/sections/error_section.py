@@ -11,7 +11,7 @@ from src.tracking.query import PointRecord
 
 def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
     of_benchmark: dict[str, list[ErrorRates]] = {}
-    for row in findings.error_rates:
+    for row in findings.error_classes:
         of_benchmark.setdefault(points_of[row.curve][0].benchmark, []).append(row)
     charts = [chart for benchmark, rows in of_benchmark.items() for chart in _charts(benchmark, rows)]
     return Section(
@@ -46,7 +46,7 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
                         with_error(100 * r.reasoning, 100 * r.reasoning_stderr),
                         ", ".join(f"{name} {100 * share:.1f} %" for name, share in r.details.items()),
                     ]
-                    for r in findings.error_rates
+                    for r in findings.error_classes
                 ],
             ),
         ],
