@@ -12,8 +12,7 @@ from typing import Any
 import requests
 
 from src.errors import FathomError
-from src.judging.judge import Comparison, Judge, Keep, Opinion
-from src.judging.question import QUESTION, judge_question, read_reply
+from src.judging.judge import QUESTION, Comparison, Judge, Keep, Opinion, judge_question, read_reply
 
 # Worth another try: too many requests, and what a server or a proxy answers when it is overloaded or restarting.
 RETRIED = {408, 409, 429, 500, 502, 503, 504, 529}

@@ -27,10 +27,10 @@ class Fit:
     """A law with the parameters that fit a curve, or, of a law over sizes, several.
 
     `sizes` is n as `Law.predict` takes it, `jacobian` that of the weighted residuals, shape (points, parameters).
-    `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
-    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
-    names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
-    out, a parameter on its bound, what is unpinned, a search that did not converge.
+    `residuals` (measured − fitted) are on the law's residual scale: percent, error, or ln(loss). R² is weighted, on the
+    same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned` names the parameters
+    that move along a direction in which the fit does not change. `notes` are sentences: sizes left out, a parameter on
+    its bound, what is unpinned, a search that did not converge.
     """
 
     law: Law
@@ -43,7 +43,6 @@ class Fit:
     objective: float
     r_squared: float
     residuals: np.ndarray
-    rmse: float
     unpinned: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -127,7 +126,6 @@ def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Cur
     unpinned = _unpinned(law, np.asarray(polished.jac))
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
-    deviations = targets - fitted(parameters)
     return Fit(
         law=law,
         quantity=quantity,
@@ -138,8 +136,7 @@ def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Cur
         jacobian=np.asarray(polished.jac),
         objective=objective,
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
-        residuals=deviations,
-        rmse=float(np.sqrt((deviations**2).mean())),
+        residuals=targets - fitted(parameters),
         unpinned=unpinned,
         notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.errors import FathomError
-from src.scaling.curve import Curve, Kind
+from src.scaling.curve import Curve
 from src.scaling.pooled_forecast import draws
 
 NINETY = (0.05, 0.95)
@@ -90,15 +90,33 @@ class JointDraws:
         return self.draws[:, :, np.searchsorted(self.sizes, n)]
 
     def examples_needed(self, curve: int, target: float) -> ExamplesNeeded:
-        """From the curve's smallest n to `FARTHEST` times its largest."""
+        """Where the curve's draws first reach the target, interpolated over ln n in each draw.
+
+        From its smallest n to `FARTHEST` times its largest. An accuracy reaches it from below, a loss from above.
+        """
         own = self.curves[curve]
-        looked_at = self.sizes[(self.sizes >= own.sizes[0]) & (self.sizes <= FARTHEST * own.sizes[-1])]
-        return examples_needed(self._of(curve, looked_at), looked_at.tolist(), target, own.kind)
+        sizes = self.sizes[(self.sizes >= own.sizes[0]) & (self.sizes <= FARTHEST * own.sizes[-1])]
+        drawn = self._of(curve, sizes)
+        short = target - drawn if own.kind == "accuracy" else drawn - target
+        reached = short <= 0
+        first = reached.argmax(axis=1)
+        rows, before = np.arange(len(drawn)), np.maximum(first - 1, 0)
+        gap = short[rows, before] - short[rows, first]
+        share = np.divide(short[rows, before], gap, out=np.ones(len(drawn)), where=gap > 0)
+        logs = np.log(sizes)
+        crossing = np.where(first > 0, np.exp(logs[before] + share * (logs[first] - logs[before])), sizes[0])
+        needed = np.where(reached.any(axis=1), crossing, np.inf)
+        # A quantile that is one of the draws' own n: nothing lies between a number and never.
+        middle, low, high = np.quantile(needed, [0.5, *NINETY], method="inverted_cdf")
+        ends = (float(n) if math.isfinite(n) else None for n in (middle, low, high))
+        return ExamplesNeeded(target, int(sizes[0]), int(sizes[-1]), float(reached.any(axis=1).mean()), *ends)
 
     def next_gain(self, curve: int) -> Gain:
-        """What the doubling of the curve's largest n brings."""
+        """What the doubling of the curve's largest n brings: median and 90 % interval."""
         sizes = _doublings(self.curves[curve], 2)
-        return marginal_gain(self._of(curve, np.array(sizes)), sizes)[0]
+        per_doubling = np.diff(self._of(curve, np.array(sizes)), axis=1) / np.diff(np.log2(sizes))
+        middle, low, high = np.quantile(per_doubling, [0.5, *NINETY])
+        return Gain(sizes[0], float(middle), float(low), float(high))
 
     def candidates(self, curve: int, target: int) -> list[Candidate]:
         """What one run at the curve's largest n, twice it, and so on would do to the forecast at `target` beyond."""
@@ -134,33 +152,6 @@ def _doublings(curve: Curve, times: float) -> list[int]:
     """The largest n, twice it, and so on up to so many times it."""
     largest = int(curve.sizes[-1])
     return [largest * 2**k for k in range(math.floor(math.log2(times)) + 1)] if times >= 1 else []
-
-
-def examples_needed(draws: np.ndarray, sizes: Sequence[int], target: float, kind: Kind) -> ExamplesNeeded:
-    """Where the draws of a curve, shape (draws, sizes), first reach the target, interpolated over ln n in each draw.
-
-    An accuracy reaches it from below, a loss from above. `sizes` ascend.
-    """
-    short = target - draws if kind == "accuracy" else draws - target
-    reached = short <= 0
-    first = reached.argmax(axis=1)
-    rows, before = np.arange(len(draws)), np.maximum(first - 1, 0)
-    gap = short[rows, before] - short[rows, first]
-    share = np.divide(short[rows, before], gap, out=np.ones(len(draws)), where=gap > 0)
-    logs = np.log(sizes)
-    crossing = np.where(first > 0, np.exp(logs[before] + share * (logs[first] - logs[before])), sizes[0])
-    needed = np.where(reached.any(axis=1), crossing, np.inf)
-    # A quantile that is one of the draws' own n: nothing lies between a number and never.
-    middle, low, high = np.quantile(needed, [0.5, *NINETY], method="inverted_cdf")
-    ends = (float(n) if math.isfinite(n) else None for n in (middle, low, high))
-    return ExamplesNeeded(target, int(sizes[0]), int(sizes[-1]), float(reached.any(axis=1).mean()), *ends)
-
-
-def marginal_gain(draws: np.ndarray, sizes: Sequence[int]) -> list[Gain]:
-    """The change per doubling from each size to the next, median and 90 % interval, of draws (draws, sizes)."""
-    per_doubling = np.diff(draws, axis=1) / np.diff(np.log2(sizes))
-    middle, low, high = np.quantile(per_doubling, [0.5, *NINETY], axis=0)
-    return [Gain(int(n), *map(float, of)) for n, *of in zip(sizes[:-1], middle, low, high, strict=True)]
 
 
 def candidates(draws: np.ndarray, sizes: Sequence[int], at_target: np.ndarray, noise: float) -> list[Candidate]:

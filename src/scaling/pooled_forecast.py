@@ -57,11 +57,6 @@ class Mixture:
     members: tuple[Pooled, ...]
     weights: np.ndarray
 
-    @property
-    def likeliest(self) -> Pooled:
-        """The fit of the largest weight."""
-        return self.members[int(self.weights.argmax())]
-
     def draws(self, n: np.ndarray, count: int, seed: int, noise: bool = True) -> np.ndarray:
         """Draws of the latent value: as `Pooled.draws`, each member giving its share."""
         shares = np.diff(np.round(np.cumsum([0, *self.weights]) * count)).astype(int)
@@ -152,7 +147,7 @@ def _fitted(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Mi
     if kind == "accuracy":
         points: Observations = accuracy_points(within)
     else:
-        points = _loss_points([_without_last_record(curve) for curve in within])
+        points = _loss_points([c.between(1, c.sizes[-2]) if _made_monotone(c) else c for c in within])
     return points, mix(points, shapes_for(kind))
 
 
@@ -170,10 +165,6 @@ def _made_monotone(curve: Curve) -> bool:
     """
     steps = np.diff(curve.means)
     return curve.kind == "loss" and len(steps) >= 5 and bool((steps <= 0).all() and (steps == 0).sum() >= 2)
-
-
-def _without_last_record(curve: Curve) -> Curve:
-    return curve.between(1, curve.sizes[-2]) if _made_monotone(curve) else curve
 
 
 def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
@@ -201,7 +192,7 @@ def _loss_points(curves: Sequence[Curve]) -> Observations:
 def _of_curve(
     curve: Curve, mixture: Mixture, index: int, values: np.ndarray, at: Sequence[int], fit_up_to: float
 ) -> CurveForecast:
-    likeliest = mixture.likeliest
+    likeliest = mixture.members[int(mixture.weights.argmax())]
     law, parameters = likeliest.shape.law.name, likeliest.shape.named(likeliest.theta[index])
     return CurveForecast(curve.name, law, parameters, summarised(values, at), _notes(curve, fit_up_to))
 

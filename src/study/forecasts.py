@@ -79,10 +79,7 @@ def forecasts(
     for curve in curves:
         if curve.sizes[-1] >= 1:
             groups.setdefault((points_of[curve.name][0].benchmark, curve.metric), []).append(curve)
-    found = []
-    for (benchmark, _), group in groups.items():
-        found += _forecasts(benchmark, group, seed)
-    return found
+    return [made for (benchmark, _), group in groups.items() for made in _forecasts(benchmark, group, seed)]
 
 
 def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyForecast]:

@@ -5,16 +5,7 @@ from hypothesis import strategies as st
 
 from src.errors import FathomError
 from src.scaling.curve import Curve, Kind, Measurement
-from src.scaling.joint_draws import (
-    FARTHEST,
-    JointDraws,
-    candidates,
-    draw_jointly,
-    examples_needed,
-    marginal_gain,
-    next_n,
-    noise_of_a_run,
-)
+from src.scaling.joint_draws import FARTHEST, JointDraws, candidates, draw_jointly, next_n, noise_of_a_run
 from src.scaling.pooled_forecast import draws
 
 SIZES = (0, 10, 32, 100, 316, 1000)
@@ -73,8 +64,13 @@ def lines(levels: np.ndarray, slope: float = 0.1) -> np.ndarray:
     return np.asarray(levels)[:, None] + slope * (DECADE_LOGS - 2)
 
 
+def alone(draws: np.ndarray, kind: Kind = "accuracy") -> JointDraws:
+    """Draws of one curve, which was measured at the first of `DECADES`."""
+    return JointDraws([Curve("c", kind, kind, (Measurement(DECADES[0], 0, 0.5),))], np.array(DECADES), draws[:, None])
+
+
 def test_examples_needed_are_interpolated_in_ln_n_within_each_draw() -> None:
-    answer = examples_needed(lines(np.linspace(0.4, 0.5, 1001)), DECADES, 0.6, "accuracy")
+    answer = alone(lines(np.linspace(0.4, 0.5, 1001))).examples_needed(0, 0.6)
     assert answer.n == pytest.approx(10**3.5, rel=1e-3)
     assert answer.low == pytest.approx(10**3.05, rel=1e-2) and answer.high == pytest.approx(10**3.95, rel=1e-2)
     assert answer.reachable == 1 and str(answer) == "3,200 [1,100, 8,900]"
@@ -82,42 +78,46 @@ def test_examples_needed_are_interpolated_in_ln_n_within_each_draw() -> None:
 
 def test_a_loss_is_reached_from_above() -> None:
     falling = -lines(np.zeros(3), slope=1.0) + 5
-    assert examples_needed(falling, DECADES, 3.5, "loss").n == pytest.approx(10**3.5)
+    assert alone(falling, "loss").examples_needed(0, 3.5).n == pytest.approx(10**3.5)
 
 
 def test_ends_that_are_never_reached_are_open() -> None:
-    answer = examples_needed(lines(np.linspace(0.0, 0.5, 1001)), DECADES, 0.5, "accuracy")
+    answer = alone(lines(np.linspace(0.0, 0.5, 1001))).examples_needed(0, 0.5)
     assert answer.reachable == pytest.approx(0.6, abs=0.01)
     assert answer.n is not None and answer.high is None and str(answer).endswith(", …]")
 
 
 def test_less_than_half_is_not_reachable_and_no_number_is_shown() -> None:
-    answer = examples_needed(lines(np.linspace(0.0, 0.5, 1001)), DECADES, 0.7, "accuracy")
+    answer = alone(lines(np.linspace(0.0, 0.5, 1001))).examples_needed(0, 0.7)
     assert answer.n is None and answer.low is not None
     assert str(answer) == "not reachable under this law (20% by 100,000)"
 
 
 def test_what_the_smallest_size_has_is_not_dated_before_it() -> None:
-    answer = examples_needed(lines(np.array([0.9, 0.95])), DECADES, 0.5, "accuracy")
+    answer = alone(lines(np.array([0.9, 0.95]))).examples_needed(0, 0.5)
     assert answer.n == answer.low == answer.high == 100 and str(answer) == "≤ 100"
-    early = examples_needed(lines(np.linspace(0.4, 0.6, 1001)), DECADES, 0.55, "accuracy")
+    early = alone(lines(np.linspace(0.4, 0.6, 1001))).examples_needed(0, 0.55)
     assert str(early) == "320 [≤ 100, 2,500]"
 
 
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=40), st.floats(0.05, 0.5), st.floats(0.05, 0.5))
 def test_a_higher_target_never_needs_fewer(levels: list[float], low: float, more: float) -> None:
     walks = lines(np.array(levels)) + 0.1 * np.sin(7 * np.add.outer(np.array(levels), DECADE_LOGS))
-    easy, hard = (examples_needed(walks, DECADES, target, "accuracy") for target in (low, low + more))
+    easy, hard = (alone(walks).examples_needed(0, target) for target in (low, low + more))
     assert easy.reachable >= hard.reachable
     for ends in ((easy.n, hard.n), (easy.low, hard.low), (easy.high, hard.high)):
         near, far = (np.inf if end is None else end for end in ends)
         assert near <= far * (1 + 1e-9)
 
 
-def test_the_gain_of_a_doubling() -> None:
-    first, *_ = gains = marginal_gain(lines(np.linspace(0.4, 0.5, 11), slope=0.1), DECADES)
-    assert [gain.n for gain in gains] == DECADES[:-1]
-    assert first.value == first.low == pytest.approx(0.1 * np.log10(2))
+def test_the_gain_of_a_doubling_is_the_median_over_draws() -> None:
+    levels = np.linspace(0.4, 0.5, 11)
+    sizes = np.array([1000, 2000])
+    points = (Measurement(1000, 0, 0.5),)
+    drawn = np.stack([levels, levels + 0.1 * np.log10(2)], axis=1)[:, None]
+    gain = JointDraws([Curve("c", "accuracy", "accuracy", points)], sizes, drawn).next_gain(0)
+    assert gain.n == 1000 and gain.value == pytest.approx(0.1 * np.log10(2))
+    assert gain.low == pytest.approx(gain.value) == gain.high
 
 
 def test_a_measurement_takes_from_the_variance_what_regression_says() -> None:
