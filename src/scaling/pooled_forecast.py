@@ -176,8 +176,7 @@ def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
     used = curve.between(1, fit_up_to)
     first, last = used.means[[0, -1]]
     stderr, _ = difference(used.noise, 0, used.noise, len(used.sizes) - 1)
-    noise = 2 * stderr
-    return bool(first - last > noise if curve.kind == "accuracy" else last - first > noise)
+    return bool((first - last if curve.kind == "accuracy" else last - first) > 2 * stderr)
 
 
 def _loss_points(curves: Sequence[Curve]) -> Observations:

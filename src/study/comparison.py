@@ -12,8 +12,6 @@ from src.scaling.noise import difference, interval
 from src.study.curves import ALONG, GENERATION, NAME, curve_of
 from src.tracking.query import PointRecord
 
-STDERR = "_stderr"
-
 
 @dataclass(frozen=True)
 class MeasuredMean:
@@ -108,7 +106,7 @@ def differences(
 def _metrics(points: Sequence[PointRecord]) -> set[str]:
     """The metrics under `eval/` that were logged with a standard error."""
     logged = {metric for point in points for metric in point.metrics if metric.startswith("eval/")}
-    return {metric for metric in logged if metric + STDERR in logged}
+    return {metric for metric in logged if f"{metric}_stderr" in logged}
 
 
 def _factors(a: Mapping[str, str], b: Mapping[str, str]) -> set[str]:

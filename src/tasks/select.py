@@ -84,15 +84,12 @@ def select_from_study(config: SelectFromStudyConfig) -> None:
     groups: dict[str, list[Curve]] = {}
     for curve in measured(config.metric, points_of):
         groups.setdefault(points_of[curve.name][0].benchmark, []).append(curve)
-    reached = {benchmark: curves for benchmark, curves in groups.items() if _within(curves, config.fit_up_to)}
+    limit = config.fit_up_to or math.inf
+    reached = {of: curves for of, curves in groups.items() if any(1 <= n <= limit for c in curves for n in c.sizes)}
     for benchmark in sorted(groups.keys() - reached.keys()):
         console.print(f"{benchmark}: nothing was measured within the budget", markup=False)
     # Where none is reached, the first one says so.
     _answer([_ranking(benchmark, curves, config) for benchmark, curves in (reached or groups).items()], config)
-
-
-def _within(curves: Sequence[Curve], fit_up_to: int | None) -> bool:
-    return any(1 <= n <= (fit_up_to or math.inf) for curve in curves for n in curve.sizes)
 
 
 def _answer(rankings: Sequence[Ranking], config: Selection) -> None:
