@@ -2,8 +2,9 @@
 
     python bench/training_step.py [s m l]
 
-The same tiny model, examples, packing, loss and optimiser run both ways at the batch that sweeps use, interleaved in one
-process, and the ratio of the medians is printed: 1.0 means that Lightning, logging and the data module cost nothing.
+The same tiny model, examples, packing, loss and optimiser run both ways at the batch that sweeps use, interleaved in
+one process, and the ratio of the medians is printed: 1.0 means that Lightning, logging and the data module cost
+nothing.
 """
 
 import random

@@ -29,8 +29,11 @@ class Cache:
                 entry = json.loads(line)
                 self._opinions[entry["key"]] = Opinion(entry["choice"], entry["reply"])
 
-    def get(self, comparison: Comparison) -> Opinion | None:
-        return self._opinions.get(self._key(comparison))
+    def __contains__(self, comparison: Comparison) -> bool:
+        return self._key(comparison) in self._opinions
+
+    def __getitem__(self, comparison: Comparison) -> Opinion:
+        return self._opinions[self._key(comparison)]
 
     def add(self, comparison: Comparison, opinion: Opinion) -> None:
         """From any thread; it is on disk before the call returns."""

@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from src.errors import FathomError
-from src.judging.judge import Comparison, Judge, Keep, Opinion
-from src.judging.question import QUESTION, judge_question, read_reply
+from src.judging.judge import QUESTION, Comparison, Judge, Keep, Opinion, judge_question, read_reply
 
 # Worth another try: too many requests, and what a server or a proxy answers when it is overloaded or restarting.
 RETRIED = {408, 409, 429, 500, 502, 503, 504, 529}
@@ -20,6 +20,7 @@ LONGEST_WAIT_SECONDS = 60.0
 SHOWN = 300
 
 
+@dataclass(eq=False)
 class EndpointJudge(Judge):
     """Asks at temperature 0, several comparisons at a time.
 
@@ -27,28 +28,23 @@ class EndpointJudge(Judge):
     endpoint refuses, cannot be reached, or answers in another protocol after `retries` further tries.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        model: str,
-        key_variable: str | None,
-        max_tokens: int,
-        timeout_seconds: float,
-        retries: int,
-        workers: int,
-        first_wait_seconds: float = 1.0,
-    ) -> None:
-        self.url = f"{base_url.rstrip('/')}/chat/completions"
-        self.settings = {"url": self.url, "model": model, "max_tokens": max_tokens, "question": QUESTION}
-        self.timeout_seconds = timeout_seconds
-        self.retries = retries
-        self.workers = workers
-        self.first_wait_seconds = first_wait_seconds
+    base_url: str
+    model: str
+    key_variable: str | None
+    max_tokens: int
+    timeout_seconds: float
+    retries: int
+    workers: int
+    first_wait_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.url = f"{self.base_url.rstrip('/')}/chat/completions"
+        self.settings = {"url": self.url, "model": self.model, "max_tokens": self.max_tokens, "question": QUESTION}
         self.headers = {}
-        if key_variable is not None:
-            if not os.environ.get(key_variable):
-                raise FathomError(f"judge.key_variable: the environment variable {key_variable} is not set")
-            self.headers["Authorization"] = f"Bearer {os.environ[key_variable]}"
+        if self.key_variable is not None:
+            if not os.environ.get(self.key_variable):
+                raise FathomError(f"judge.key_variable: the environment variable {self.key_variable} is not set")
+            self.headers["Authorization"] = f"Bearer {os.environ[self.key_variable]}"
 
     def compare(self, comparisons: Sequence[Comparison], keep: Keep) -> None:
         def ask(place: int) -> None:
@@ -65,11 +61,11 @@ class EndpointJudge(Judge):
                 raise
 
     def _ask(self, question: str) -> str:
-        body = {
-            "model": self.settings["model"],
+        body: dict[str, Any] = {
+            "model": self.model,
             "messages": [{"role": "user", "content": question}],
             "temperature": 0,
-            "max_tokens": self.settings["max_tokens"],
+            "max_tokens": self.max_tokens,
         }
         wait = self.first_wait_seconds
         for tries_left in range(self.retries, -1, -1):

@@ -1,7 +1,7 @@
 """Pairs of answers judged in both orders, and what that says of the answers and of the judge."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,9 +33,7 @@ class Judgement:
     rows: list[dict[str, Any]]
 
 
-def judge_pairs(
-    judge: Judge, pairs: Sequence[AnswerPair], cache: Path, on_progress: Callable[[int], None] = lambda _: None
-) -> Judgement:
+def judge_pairs(judge: Judge, pairs: Sequence[AnswerPair], cache: Path) -> Judgement:
     """Judge each of the pairs, of which there is at least one, with a first and then with b first.
 
     A pair is won only where both orders say so (Zheng et al. 2306.05685, 3.4); where they contradict each other it is
@@ -43,28 +41,15 @@ def judge_pairs(
     """
     known = Cache(cache, judge.settings)
     orders = [(Comparison(pair.prompt, pair.a, pair.b), Comparison(pair.prompt, pair.b, pair.a)) for pair in pairs]
-    asked = list(dict.fromkeys(c for both in orders for c in both if known.get(c) is None))
-
-    def keep(place: int, opinion: Opinion) -> None:
-        known.add(asked[place], opinion)
-        on_progress(1)
-
-    judge.compare(asked, keep)
-    rows = [_row(pair, _known(known, ab), _known(known, ba)) for pair, (ab, ba) in zip(pairs, orders, strict=True)]
+    asked = list(dict.fromkeys(c for both in orders for c in both if c not in known))
+    judge.compare(asked, lambda place, opinion: known.add(asked[place], opinion))
+    rows = [_row(pair, known[ab], known[ba]) for pair, (ab, ba) in zip(pairs, orders, strict=True)]
     return Judgement(_metrics(rows), rows)
-
-
-def _known(cache: Cache, comparison: Comparison) -> Opinion:
-    opinion = cache.get(comparison)
-    assert opinion is not None, "the judge left a comparison out"
-    return opinion
 
 
 def _row(pair: AnswerPair, a_first: Opinion, b_first: Opinion) -> dict[str, Any]:
     return {
-        "prompt": pair.prompt,
-        "a": pair.a,
-        "b": pair.b,
+        **vars(pair),
         "outcome": outcome(a_first.choice, b_first.choice),
         "a_first": a_first.choice,
         "b_first": b_first.choice,

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from src.judging.judge import Choice, Comparison, Judge, Keep, Opinion
-from src.judging.question import QUESTION, judge_question, read_reply
+from src.judging.judge import QUESTION, Choice, Comparison, Judge, Keep, Opinion, judge_question, read_reply
 
 
 class LocalJudge(Judge):

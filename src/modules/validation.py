@@ -110,10 +110,11 @@ class Validation(Callback):
         with torch.no_grad():
             for i, part in enumerate(self._passes):
                 of_pass = trainer.strategy.validation_step(part, i)  # type: ignore[arg-type]
-                sums[:, trainer.global_rank, i, : of_pass.shape[1]] = of_pass  # type: ignore[index,union-attr]
+                assert isinstance(of_pass, Tensor)
+                sums[:, trainer.global_rank, i, : of_pass.shape[1]] = of_pass
         module.train()
         # The same numbers on every rank, so that all decide alike.
-        losses, tokens = trainer.strategy.reduce(sums, reduce_op="sum").flatten(1).cpu()  # type: ignore[union-attr]
+        losses, tokens = trainer.strategy.reduce(sums, reduce_op="sum").flatten(1).cpu()
         return losses[tokens > 0], tokens[tokens > 0]
 
     def _clearly_fell(self, losses: Tensor, tokens: Tensor) -> bool:

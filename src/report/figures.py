@@ -10,11 +10,10 @@ import altair as alt
 import vl_convert
 from rich.console import Console
 
-from src.report.drawing.chart import Chart
 from src.report.drawing.curve_plot import plot_curves
-from src.report.drawing.heat import Heat, plot_heat
-from src.report.drawing.page import Section
+from src.report.drawing.heat import plot_heat
 from src.report.drawing.style import COLOURS, CONFIG
+from src.report.parts import Chart, Heat, Section
 
 # Width and height of the plot within its axes in pixels of a screen; a figure's PNG has twice as many.
 ALONE, PANEL = (480, 300), (400, 260)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 
-from src.report.drawing.chart import told_apart
+from src.report.parts import told_apart
 from src.scaling.analysis import CurveAnalysis, StudyAnalysis
 from src.study.forecasts import StudyForecast
 
@@ -20,9 +20,8 @@ def short_answer(study: str, analysis: StudyAnalysis, made: Sequence[StudyForeca
     forecast_of = {(of.curve.name, of.curve.metric): of for of in made}
     names = list(dict.fromkeys(of.curve.name for of in analysis.curves))
     short = dict(zip(names, told_apart(names), strict=True))
-    table = Table(title=f"{study}: what {TIMES} times the examples would bring (90 % interval)", width=80)
-    for heading in ("curve", "measured", f"at {TIMES} × n", "laws that held"):
-        table.add_column(heading, overflow="fold")
+    headings = (Column(of, overflow="fold") for of in ("curve", "measured", f"at {TIMES} × n", "laws that held"))
+    table = Table(*headings, title=f"{study}: what {TIMES} times the examples would bring (90 % interval)", width=80)
     for of in analysis.curves[:MOST_ROWS]:
         curve = of.curve
         last = f"{_value(float(curve.means[-1]), curve.kind)} at n={int(curve.sizes[-1]):,}"
@@ -40,7 +39,7 @@ def short_answer(study: str, analysis: StudyAnalysis, made: Sequence[StudyForeca
 
 
 def _ahead(forecast: StudyForecast | None) -> str:
-    if forecast is None or not forecast.made.forecasts:
+    if forecast is None:
         return "–"
     at = forecast.at(TIMES)
     value, low, high = (_value(x, forecast.curve.kind) for x in (at.value, *at.interval_90))

@@ -7,9 +7,10 @@ from shutil import rmtree
 from typing import Any
 
 from src.report.caveats import caveats
-from src.report.drawing.page import Section, page
-from src.report.drawing.table import Table, as_latex
+from src.report.drawing.page import page
+from src.report.drawing.table import as_latex
 from src.report.figures import write_figures
+from src.report.parts import Section, Table
 from src.report.sections.answer_section import answer_section
 from src.report.sections.comparison_section import comparison_section
 from src.report.sections.error_section import error_section

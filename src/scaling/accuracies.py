@@ -40,23 +40,20 @@ class Accuracies(Observations):
         return 0.1, 0.03 if (self.between > 0).all() else 0.15
 
     def about(self, latent: np.ndarray) -> "Accuracies":
-        mean, slope = self._mean(latent), self._slope(latent)
+        mean, slope = self.metric(latent), self._slope(latent)
         variance = self.known + item_variance(mean, self.items)
         response = latent + np.clip((self.value - mean) / slope, -FARTHEST, FARTHEST)
         working = np.where(self.measured, np.minimum(variance / slope**2, PADDING / 100), PADDING)
         return replace(self, y=response, variance=working)
 
     def metric(self, latent: np.ndarray) -> np.ndarray:
-        return self._mean(latent)
+        return self.chance[:, None] + (1 - self.chance[:, None]) * expit(latent)
 
     def with_noise(self, latent: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         first = latent + np.sqrt(self.between)[:, None] * rng.standard_normal(latent.shape)
-        mean = self._mean(first)
+        mean = self.metric(first)
         noisy = mean + np.sqrt(item_variance(mean, self.items[:, :1])) * rng.standard_normal(latent.shape)
         return np.clip(noisy, 0, 1)
-
-    def _mean(self, latent: np.ndarray) -> np.ndarray:
-        return self.chance[:, None] + (1 - self.chance[:, None]) * expit(latent)
 
     def _slope(self, latent: np.ndarray) -> np.ndarray:
         p = expit(np.clip(latent, -12, 12))
@@ -73,11 +70,10 @@ def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
     x, value, items, known = ([row[k] for row in rows] for k in range(4))
     chance = np.array([curve.chance for curve in used])
     above = [(v - c) / (1 - c) for v, c in zip(value, chance, strict=True)]
-    start = Observations.of(x, [logit(np.clip(p, EDGE, 1 - EDGE)) for p in above], [np.zeros(len(row)) for row in x])
     made = Accuracies(
-        start.x,
-        start.y,
-        start.variance,
+        x=padded(x),
+        y=padded([logit(np.clip(p, EDGE, 1 - EDGE)) for p in above]),
+        variance=padded([np.zeros(len(row)) for row in x], PADDING),
         value=padded(value),
         items=padded(items),
         known=padded(known),

@@ -1,8 +1,10 @@
 """A study's curves, each diagnosed, fitted, given intervals and checked by a forecast of its largest size."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from src.scaling.bootstrap import METHOD as INTERVALS
 from src.scaling.bootstrap import Bootstrap, bootstrap
@@ -10,7 +12,6 @@ from src.scaling.curve import Curve
 from src.scaling.diagnose import refusal
 from src.scaling.fit import METHOD as FITTING
 from src.scaling.fit import Fit, fit_law, points_needed
-from src.scaling.holdout import HoldOut, hold_out
 from src.scaling.joint import METHOD as JOINT_FITTING
 from src.scaling.joint import JointAnalysis, SizedCurves, analyse_joint
 from src.scaling.laws import LAWS
@@ -19,27 +20,38 @@ from src.scaling.laws.law import Law
 WIDEST = 1000
 
 
+@dataclass(frozen=True)
+class HoldOut:
+    """The forecast check: the largest size as forecast by a law fitted to the others, in the metric."""
+
+    n: int
+    predicted: float
+    interval: tuple[float, float]
+    measured: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured mean lies in the interval."""
+        return self.interval[0] <= self.measured <= self.interval[1]
+
+
 @dataclass(frozen=True, eq=False)
 class LawAnalysis:
-    """One law on one curve. Without a fit, `notes` says why."""
+    """One law on one curve: the fit with its replicates, and the check. Without a fit, `notes` says why."""
 
     law: Law
-    fit: Fit | None
     bootstrap: Bootstrap | None
     hold_out: HoldOut | None
     notes: tuple[str, ...]
 
     @cached_property
-    def unidentified(self) -> frozenset[str]:
+    def unidentified(self) -> Set[str]:
         """The parameters of which the curve tells no value: unpinned, or with an interval over a factor of `WIDEST`."""
-        if self.fit is None:
+        if self.bootstrap is None:
             return frozenset()
-        wide = set()
-        if self.bootstrap is not None:
-            for parameter, (low, high) in zip(self.law.parameters, self.bootstrap.parameter_intervals(), strict=True):
-                if parameter.lower > 0 and high > WIDEST * low:
-                    wide.add(parameter.name)
-        return frozenset(self.fit.unpinned) | wide
+        intervals = zip(self.law.parameters, self.bootstrap.parameter_intervals(), strict=True)
+        wide = {p.name for p, (low, high) in intervals if p.lower > 0 and high > WIDEST * low}
+        return wide.union(self.bootstrap.fit.unpinned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +126,22 @@ def _analyse_curve(curve: Curve, laws: Sequence[Law], replicates: int, confidenc
 def _analyse_law(curve: Curve, law: Law, replicates: int, confidence: float, seed: int) -> LawAnalysis:
     sizes = int((curve.sizes >= law.smallest_n).sum())
     if sizes < points_needed(law):
-        return LawAnalysis(law, None, None, None, (f"too few points: {sizes}, needs {points_needed(law)}",))
+        return LawAnalysis(law, None, None, (f"too few points: {sizes}, needs {points_needed(law)}",))
     fit = fit_law(curve, law)
     sample = bootstrap(curve, fit, replicates, confidence, seed)
     check = hold_out(curve, law, replicates, confidence, seed)
     check_note = None if check else "too few points to hold one out"
-    return LawAnalysis(law, fit, sample, check, (*fit.notes, *(n for n in (sample.note, check_note) if n)))
+    return LawAnalysis(law, sample, check, (*fit.notes, *(n for n in (sample.note, check_note) if n)))
+
+
+def hold_out(curve: Curve, law: Law, replicates: int, confidence: float, seed: int) -> HoldOut | None:
+    """Forecast the largest size from the smaller ones. None where those are too few for the law."""
+    if int((curve.sizes >= law.smallest_n).sum()) - 1 < points_needed(law):
+        return None
+    smaller, at = curve.between(0, curve.sizes[-2]), curve.sizes[-1:]
+    fit = fit_law(smaller, law)
+    low, high = bootstrap(smaller, fit, replicates, confidence, seed).forecast(at)[:, 0]
+    return HoldOut(int(at[0]), float(fit.predict(at)[0]), (float(low), float(high)), float(curve.means[-1]))
 
 
 def _rows(analysis: CurveAnalysis) -> list[Row]:
@@ -130,31 +152,28 @@ def _rows(analysis: CurveAnalysis) -> list[Row]:
 
 
 def _row(curve: Curve, result: LawAnalysis) -> Row:
-    note = "; ".join(result.notes)
-    if result.fit is None:
-        return Row(curve.name, curve.metric, result.law.name, {}, "–", "–", note)
-    parameters = {
-        name: "not identifiable" if name in result.unidentified else f"{value:.4g}"
-        for name, value in result.fit.named.items()
-    }
-    if result.bootstrap is not None:
-        for name, (low, high) in zip(parameters, result.bootstrap.parameter_intervals(), strict=True):
-            parameters[name] += f" [{low:.3g}, {high:.3g}]"
-    r_squared = f"{result.fit.r_squared:.3f}"
-    return Row(curve.name, curve.metric, result.law.name, parameters, r_squared, _check(result.hold_out), note)
+    where, note = (curve.name, curve.metric, result.law.name), "; ".join(result.notes)
+    if result.bootstrap is None:
+        return Row(*where, {}, "–", "–", note)
+    fit = result.bootstrap.fit
+    parameters = _parameters(fit, result.bootstrap.parameter_intervals(), result.unidentified)
+    return Row(*where, parameters, f"{fit.r_squared:.3f}", _check(result.hold_out), note)
 
 
 def _joint_row(made: JointAnalysis) -> Row:
     where, note = (made.on.name, made.on.curves[0].metric, made.law.name), "; ".join(made.notes)
     if made.fit is None or made.intervals is None:
         return Row(*where, {}, "–", "–", note)
-    parameters = {
-        name: f"{value:.4g} [{low:.3g}, {high:.3g}]"
-        for (name, value), (low, high) in zip(made.fit.named.items(), made.intervals, strict=True)
-    }
     curves = f"{made.held_out} curve" + "s" * (made.held_out > 1)
     check = "–" if made.off is None else f"n={made.largest_n}: RMS log error {made.off:.3g} over {curves}"
-    return Row(*where, parameters, f"{made.fit.r_squared:.3f}", check, note)
+    return Row(*where, _parameters(made.fit, made.intervals), f"{made.fit.r_squared:.3f}", check, note)
+
+
+def _parameters(fit: Fit, intervals: np.ndarray, unidentified: Set[str] = frozenset()) -> dict[str, str]:
+    return {
+        name: f"{'not identifiable' if name in unidentified else f'{value:.4g}'} [{low:.3g}, {high:.3g}]"
+        for (name, value), (low, high) in zip(fit.named.items(), intervals, strict=True)
+    }
 
 
 def _check(held: HoldOut | None) -> str:

@@ -36,20 +36,18 @@ class Bootstrap:
 
     def band(self, n: np.ndarray) -> np.ndarray:
         """The interval of the law's mean at n, in the metric, shape (2, sizes)."""
-        return self._interval(self.fit.quantity.to_metric(self.fit.law.predict(n, self.parameters)), ordered=True)
+        return self._interval(self.fit.quantity.to_metric(self.fit.law.predict(n, self.parameters)))
 
     def forecast(self, n: np.ndarray) -> np.ndarray:
         """The interval of a new measurement at n, in the metric, shape (2, sizes)."""
         quantity = self.fit.quantity
         scaled = quantity.residual_scale(self.fit.law.predict(n, self.parameters)) + self.noise[:, None]
-        return self._interval(quantity.to_metric(quantity.from_residual_scale(scaled)), ordered=True)
+        return self._interval(quantity.to_metric(quantity.from_residual_scale(scaled)))
 
-    def _interval(self, replicates: np.ndarray, ordered: bool = False) -> np.ndarray:
+    def _interval(self, replicates: np.ndarray) -> np.ndarray:
         tail = (1 - self.confidence) / 2
-        ends = np.quantile(
-            replicates, [tail, 1 - tail], axis=0, method="weibull"
-        )  # unbiased at any number of replicates
-        return np.sort(ends, axis=0) if ordered else ends
+        # Unbiased at any number of replicates.
+        return np.quantile(replicates, [tail, 1 - tail], axis=0, method="weibull")
 
 
 def bootstrap(curve: Curve, fit: Fit, replicates: int = 1000, confidence: float = 0.9, seed: int = 0) -> Bootstrap:
@@ -62,15 +60,13 @@ def bootstrap(curve: Curve, fit: Fit, replicates: int = 1000, confidence: float 
     if not used.noise.knows_seeds:
         spread = np.sqrt(fit.scatter * freedom / rng.chisquare(freedom, size=(replicates, 1)))
         targets = targets + spread * rng.standard_normal(targets.shape)
-    parameters, objective = solve_many(
-        fit.law, fit.quantity, fit.sizes, targets, fit.weights, np.tile(fit.parameters, (replicates, 1))
-    )
     # A fit on a bound or in a bad valley may hold its replicates there: each is tried from the middle of the grid too.
     middle = np.median(fit.law.starts(float(fit.quantity.from_metric(used.means).max()) or 1.0), axis=0)
-    other, other_objective = solve_many(
-        fit.law, fit.quantity, fit.sizes, targets, fit.weights, np.tile(middle, (replicates, 1))
+    starts = (np.tile(start, (replicates, 1)) for start in (fit.parameters, middle))
+    (near, objective), (other, other_objective) = (
+        solve_many(fit.law, fit.quantity, fit.sizes, targets, fit.weights, start) for start in starts
     )
-    parameters = np.where((other_objective < objective)[:, None], other, parameters)
+    parameters = np.where((other_objective < objective)[:, None], other, near)
     widened = fit.residuals * np.sqrt(len(fit.sizes) / freedom)
     noise = rng.choice(np.concatenate([widened, -widened]), size=replicates)
     return Bootstrap(fit, parameters, confidence, noise, used.noise.note)

@@ -78,8 +78,9 @@ class Curve:
     def noise(self) -> Noise:
         """The noise of the means."""
         points = [self.at(n) for n in self.sizes]
-        items = [np.stack([p.items for p in of]) for of in points] if self.has_items else None  # type: ignore[misc]
-        told = all(p.stderr is not None for of in points for p in of)
+        kept = all(p.items is not None for p in self.measurements)
+        items = [np.stack([p.items for p in of]) for of in points] if kept else None  # type: ignore[misc]
+        told = all(p.stderr is not None for p in self.measurements)
         stderrs = [np.array([p.stderr for p in of], dtype=float) for of in points] if told else None
         return estimate(self.kind, self.chance, self.sizes, self.values, items, stderrs)
 
@@ -87,11 +88,6 @@ class Curve:
     def standard_errors(self) -> np.ndarray | None:
         """Standard error of each mean, shape (sizes,), or None where nothing tells the noise."""
         return self.noise.standard_errors
-
-    @cached_property
-    def has_items(self) -> bool:
-        """Whether every measurement carries its per-item scores."""
-        return all(p.items is not None for p in self.measurements)
 
     def at(self, n: float) -> list[Measurement]:
         """The measurements at one size, in order of seed."""

@@ -1,9 +1,10 @@
 """Fitting a law to a curve: weighted least squares, bounded, from many starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 
 from src.errors import FathomError
@@ -26,10 +27,10 @@ class Fit:
     """A law with the parameters that fit a curve, or, of a law over sizes, several.
 
     `sizes` is n as `Law.predict` takes it, `jacobian` that of the weighted residuals, shape (points, parameters).
-    `residuals` (measured − fitted) and `rmse` are on the law's residual scale: percent, error, or ln(loss). R² is
-    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
-    names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
-    out, a parameter on its bound, what is unpinned, a search that did not converge.
+    `residuals` (measured − fitted) are on the law's residual scale: percent, error, or ln(loss). R² is weighted, on the
+    same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned` names the parameters
+    that move along a direction in which the fit does not change. `notes` are sentences: sizes left out, a parameter on
+    its bound, what is unpinned, a search that did not converge.
     """
 
     law: Law
@@ -42,10 +43,6 @@ class Fit:
     objective: float
     r_squared: float
     residuals: np.ndarray
-    rmse: float
-    converged: bool
-    starts: int
-    starts_agreeing: int
     unpinned: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -77,34 +74,31 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     quantity = law.quantities[curve.kind]
     if curve.kind == "accuracy":
         quantity = quantity.of_accuracy(curve.chance)
-    used = curve.between(law.smallest_n) if (curve.sizes >= law.smallest_n).any() else None
-    n = np.zeros(0) if used is None else used.sizes
-    if used is None or len(n) < points_needed(law):
+    n = curve.sizes[curve.sizes >= law.smallest_n]
+    if len(n) < points_needed(law):
         raise FathomError(
             f"curve {curve.name}: law {law.name} has {len(law.parameters)} parameters and needs at least "
             f"{points_needed(law)} sizes of n ≥ {law.smallest_n}, there are {len(n)}; measure more sizes"
         )
     left_out = [f"{size:g}" for size in curve.sizes if size < law.smallest_n]
     notes = [f"n={', '.join(left_out)} left out: the law needs n ≥ {law.smallest_n}"] if left_out else []
-    noise = noise_of_targets(used, quantity)
-    return fit_points(law, quantity, n, quantity.from_metric(used.means), noise, used.seeds, notes)
+    used = curve.between(law.smallest_n)
+    return fit_points(law, quantity, n, [used], notes)
 
 
-def fit_points(
-    law: Law,
-    quantity: Quantity,
-    n: np.ndarray,
-    values: np.ndarray,
-    noise: np.ndarray,
-    seeds: np.ndarray,
-    notes: Sequence[str] = (),
-) -> Fit:
-    """Fit a law to values of its quantity, shape (points,), at n as `Law.predict` takes it.
+def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Curve], notes: Sequence[str] = ()) -> Fit:
+    """Fit a law to the seed means of all these curves, whose points are at n as `Law.predict` takes it.
 
-    `noise` is their covariance on the residual scale, shape (points, points); zeros where none is known: the weights
-    are then the numbers of `seeds`.
+    Where no noise is known, the weights are the numbers of seeds.
     """
+    values = quantity.from_metric(np.concatenate([curve.means for curve in curves]))
+    noise = block_diag(*(_noise_of_targets(curve, quantity) for curve in curves))
+    seeds = np.concatenate([curve.seeds for curve in curves])
     targets = quantity.residual_scale(values)
+
+    def fitted(parameters: np.ndarray) -> np.ndarray:
+        return quantity.residual_scale(law.predict(n, parameters))
+
     weights, scatter = seeds / seeds.mean(), 0.0
     grid = law.starts(float(values.max()) or 1.0)
     found = grid
@@ -114,11 +108,10 @@ def fit_points(
             weights /= weights.mean()
         found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(grid), 1)), weights, found)
         best = int(np.argmin(objectives))
-        left = quantity.residual_scale(law.predict(n, found[best])) - targets
-        scatter = _beyond_noise(law, quantity, n, found[best], left, np.sqrt(weights), noise)
+        scatter = _beyond_noise(fitted, found[best], fitted(found[best]) - targets, np.sqrt(weights), noise)
 
     def residuals(parameters: np.ndarray) -> np.ndarray:
-        return np.sqrt(weights) * (quantity.residual_scale(law.predict(n, parameters)) - targets)
+        return np.sqrt(weights) * (fitted(parameters) - targets)
 
     inside = np.clip(found[best], law.lower, law.upper)
     polished = least_squares(
@@ -130,11 +123,9 @@ def fit_points(
         parameters = np.where(_on_bound(parameters, bound), bound, parameters)
     objective = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
-    agreeing = int((objectives <= objective * 1.001 + 1e-9 * spread).sum())
     unpinned = _unpinned(law, np.asarray(polished.jac))
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
-    deviations = targets - quantity.residual_scale(law.predict(n, parameters))
     return Fit(
         law=law,
         quantity=quantity,
@@ -145,17 +136,13 @@ def fit_points(
         jacobian=np.asarray(polished.jac),
         objective=objective,
         r_squared=1 - objective / spread if spread > 0 else float("nan"),
-        residuals=deviations,
-        rmse=float(np.sqrt((deviations**2).mean())),
-        converged=bool(polished.success),
-        starts=len(grid),
-        starts_agreeing=agreeing,
+        residuals=targets - fitted(parameters),
         unpinned=unpinned,
         notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
     )
 
 
-def noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
+def _noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
     """Covariance of the seed means on the residual scale, shape (sizes, sizes); zeros where no noise is known."""
     if not curve.noise.known:
         return np.zeros((len(curve.sizes), len(curve.sizes)))
@@ -168,9 +155,7 @@ def noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
 
 
 def _beyond_noise(
-    law: Law,
-    quantity: Quantity,
-    n: np.ndarray,
+    fitted: Callable[[np.ndarray], np.ndarray],
     parameters: np.ndarray,
     left: np.ndarray,
     root: np.ndarray,
@@ -185,7 +170,7 @@ def _beyond_noise(
     for k, value in enumerate(parameters):
         step = np.zeros(len(parameters))
         step[k] = 1e-6 * max(abs(value), 1e-6)
-        up, down = (quantity.residual_scale(law.predict(n, parameters + of)) for of in (step, -step))
+        up, down = (fitted(parameters + of) for of in (step, -step))
         columns.append(root * (up - down) / (2 * step[k]))
     tangent = np.nan_to_num(np.stack(columns, axis=1))
     off = np.eye(len(left)) - tangent @ np.linalg.pinv(tangent)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag
 from scipy.special import stdtrit
 
 from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.fit import Fit, fit_points, noise_of_targets
+from src.scaling.fit import Fit, fit_points
 from src.scaling.laws.law import Law
 
 METHOD = (
@@ -66,10 +65,7 @@ def fit_joint(sized: Sequence[tuple[Curve, float]], law: Law) -> Fit:
             f"there are {len(n)}"
         )
     at = np.stack([n, np.repeat(sizes, [len(curve.sizes) for curve in used])])
-    quantity, seeds = law.quantities[kind], np.concatenate([curve.seeds for curve in used])
-    values = quantity.from_metric(np.concatenate([curve.means for curve in used]))
-    noise = block_diag(*(noise_of_targets(curve, quantity) for curve in used))
-    return fit_points(law, quantity, at, values, noise, seeds)
+    return fit_points(law, law.quantities[kind], at, used)
 
 
 def standard_errors(fit: Fit) -> np.ndarray:
@@ -98,8 +94,9 @@ def analyse_joint(on: SizedCurves, law: Law, confidence: float) -> JointAnalysis
     """Fit a law over sizes, give intervals, and forecast the largest n from the smaller ones."""
     known = [(curve, size) for curve, size in zip(on.curves, on.sizes, strict=True) if size is not None]
     largest = max(int(curve.sizes[-1]) for curve in on.curves)
-    if len({size for _, size in known}) < 2:
-        why = f"the law needs models of at least two known sizes, there {_count(len({size for _, size in known}))}"
+    different = len({size for _, size in known})
+    if different < 2:
+        why = f"the law needs models of at least two known sizes, there is {different or 'none'}"
         return JointAnalysis(on, law, None, None, largest, 0, None, (why,))
     try:
         fit = fit_joint(known, law)
@@ -109,10 +106,6 @@ def analyse_joint(on: SizedCurves, law: Law, confidence: float) -> JointAnalysis
     notes = [f"of unknown size and left out: {', '.join(left_out)}"] if left_out else []
     held, off = _held_out(known, law, largest)
     return JointAnalysis(on, law, fit, intervals(fit, confidence), largest, held, off, (*notes, *fit.notes))
-
-
-def _count(sizes: int) -> str:
-    return "is 1" if sizes == 1 else "is none"
 
 
 def _held_out(known: Sequence[tuple[Curve, float]], law: Law, largest: int) -> tuple[int, float | None]:

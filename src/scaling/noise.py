@@ -118,8 +118,7 @@ class Noise:
 
     def contrast(self, weights: np.ndarray) -> tuple[float, float]:
         """Standard error and degrees of freedom (Satterthwaite 1946) of the sum of weights · means."""
-        parts = [self._by_seeds(weights), self._by_items(float(weights @ self.over_items @ weights))]
-        return _together(parts)
+        return _together([self._by_seeds(weights), self._by_items(float(weights @ self.over_items @ weights))])
 
     def at(self, place: int) -> tuple[float, float]:
         """Standard error and degrees of freedom of the mean at one size, by its place."""

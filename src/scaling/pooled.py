@@ -28,7 +28,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from src.scaling.laws.shape import Shape
+from src.scaling.laws.law import Shape
 
 PADDING = 1e6  # variance of a place that holds no measurement: latent values differ by tens at most
 PRIOR_CURVES = 5  # how many curves the prior spread counts for: from six curves on, the study's own counts for more
@@ -63,10 +63,6 @@ class Observations:
         """The points as they look from a fitted latent value, shape (curves, points): of losses, as they are."""
         return self
 
-    def log_slope(self, latent: np.ndarray) -> float:
-        """The sum over the points of ln d metric/d latent, less what every shape has in common."""
-        return 0.0
-
     def metric(self, latent: np.ndarray) -> np.ndarray:
         """The metric at latent values of shape (…, curves, sizes)."""
         return np.exp(latent)
@@ -76,11 +72,6 @@ class Observations:
         last = self.measured.sum(1) - 1
         known = np.sqrt(self.variance[np.arange(len(last)), last])
         return np.exp(latent + known[:, None] * rng.standard_normal(latent.shape))
-
-    @staticmethod
-    def of(x: list[np.ndarray], y: list[np.ndarray], variance: list[np.ndarray]) -> "Observations":
-        """Curves of different lengths side by side."""
-        return Observations(padded(x), padded(y), padded(variance, PADDING))
 
 
 def padded(rows: list[np.ndarray], fill: float | None = None) -> np.ndarray:
@@ -128,8 +119,7 @@ class Pooled:
             + 2 * np.log(doubt).sum()
             - np.linalg.slogdet(self.mean_covariance)[1]
         )
-        latent = _latent(self.points, self.shape, self.theta, self.tau, self.sigma)
-        return -float(unlikely + volume) / 2 - self.points.log_slope(latent)
+        return -float(unlikely + volume) / 2
 
     def draws(self, n: np.ndarray, count: int, seed: int, noise: bool) -> np.ndarray:
         """Draws of the latent value at n, of shape (sizes,) or (curves, sizes): (count, curves, sizes).

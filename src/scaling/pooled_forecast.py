@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
 from src.scaling.laws import shapes_for
-from src.scaling.laws.shape import Shape
+from src.scaling.laws.law import Shape
 from src.scaling.noise import difference
-from src.scaling.pooled import Observations
-from src.scaling.shape_mixture import Mixture, mix, widening
+from src.scaling.pooled import PADDING, Observations, Pooled, padded, pool
 
 DRAWS = 2000
+CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked
 METHOD = (
     "Forecasts: the curves of a benchmark are fitted together, in ln(loss) or in the logit of the accuracy above "
     "chance, by several laws whose parameters are normal over the curves, plus an integrated Brownian motion for what "
@@ -49,6 +50,45 @@ class CurveForecast:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The shapes' fits with weights that sum to 1 (Bayesian model averaging over the whole study)."""
+
+    members: tuple[Pooled, ...]
+    weights: np.ndarray
+
+    def draws(self, n: np.ndarray, count: int, seed: int, noise: bool = True) -> np.ndarray:
+        """Draws of the latent value: as `Pooled.draws`, each member giving its share."""
+        shares = np.diff(np.round(np.cumsum([0, *self.weights]) * count)).astype(int)
+        chosen = zip(self.members, shares, strict=True)
+        return np.concatenate([member.draws(n, share, seed, noise) for member, share in chosen if share])
+
+
+def mix(points: Observations, shapes: Sequence[Shape]) -> Mixture:
+    """Fit every shape and weigh it by its evidence and prior."""
+    members = tuple(pool(points, shape) for shape in shapes)
+    evidence = np.array([member.evidence + np.log(member.shape.latent.prior) for member in members])
+    return Mixture(members, softmax(evidence))
+
+
+def widening(points: Observations, shapes: Sequence[Shape]) -> float:
+    """By how much the intervals were too narrow where that can be seen, at least 1.
+
+    The largest third of each curve's sizes is forecast from the rest; the answer is the root mean square of the errors
+    in standard deviations of their forecasts. 1 where no curve has the four sizes that this needs.
+    """
+    counts = points.measured.sum(1)
+    kept = counts - np.where(counts >= 4, counts // 3, 0)
+    held = points.measured & (np.arange(points.x.shape[1]) >= kept[:, None])
+    if not held.any():
+        return 1.0
+    drawn = mix(points.without(held), shapes).draws(np.exp(points.x), CHECK_DRAWS, seed=0)
+    middle = np.median(drawn, axis=0)
+    seen = points.about(middle)
+    off = (seen.y - middle) / np.sqrt(drawn.var(axis=0) + seen.variance)
+    return max(1.0, float(np.sqrt((off[held] ** 2).mean())))
+
+
 def forecast(
     curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.inf, seed: int = 0
 ) -> list[CurveForecast]:
@@ -70,9 +110,18 @@ def draws(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.in
     """
     made = np.full((DRAWS, len(curves), len(at)), np.nan)
     for group in _groups(curves, fit_up_to):
-        points, shapes = _prepared([curves[index] for index in group], fit_up_to)
-        made[:, group] = points.metric(_latent(points, shapes, mix(points, shapes), at, seed, noise=False))
+        points, mixture = _fitted([curves[index] for index in group], fit_up_to)
+        made[:, group] = points.metric(_latent(points, mixture, at, seed, noise=False))
     return made
+
+
+def summarised(values: np.ndarray, at: Sequence[int]) -> tuple[Forecast, ...]:
+    """Draws of measurements at the sizes `at`, shape (draws, sizes), as forecasts."""
+    ends = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    return tuple(
+        Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
+        for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
+    )
 
 
 def nothing(name: str) -> CurveForecast:
@@ -88,27 +137,24 @@ def _groups(curves: Sequence[Curve], fit_up_to: float) -> list[list[int]]:
 
 
 def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed: int) -> list[CurveForecast]:
-    points, shapes = _prepared(curves, fit_up_to)
-    mixture = mix(points, shapes)
-    latent = _latent(points, shapes, mixture, at, seed, noise=True)
-    values = points.with_noise(latent, np.random.default_rng(seed))
+    points, mixture = _fitted(curves, fit_up_to)
+    values = points.with_noise(_latent(points, mixture, at, seed, noise=True), np.random.default_rng(seed))
     return [_of_curve(curve, mixture, index, values[:, index], at, fit_up_to) for index, curve in enumerate(curves)]
 
 
-def _prepared(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Sequence[Shape]]:
-    within = [curve.between(1, fit_up_to) for curve in curves]
-    shapes = shapes_for(curves[0].kind)
-    if curves[0].kind == "accuracy":
-        return accuracy_points(within), shapes
-    return _loss_points([_without_last_record(curve) for curve in within]), shapes
+def _fitted(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Mixture]:
+    kind, within = curves[0].kind, [curve.between(1, fit_up_to) for curve in curves]
+    if kind == "accuracy":
+        points: Observations = accuracy_points(within)
+    else:
+        points = _loss_points([c.between(1, c.sizes[-2]) if _made_monotone(c) else c for c in within])
+    return points, mix(points, shapes_for(kind))
 
 
-def _latent(
-    points: Observations, shapes: Sequence[Shape], mixture: Mixture, at: Sequence[int], seed: int, noise: bool
-) -> np.ndarray:
+def _latent(points: Observations, mixture: Mixture, at: Sequence[int], seed: int, noise: bool) -> np.ndarray:
     drawn = mixture.draws(np.array(at, dtype=float), DRAWS, seed, noise)
     middle = np.median(drawn, axis=0)
-    return middle + (drawn - middle) * widening(points, shapes)
+    return middle + (drawn - middle) * widening(points, [member.shape for member in mixture.members])
 
 
 def _made_monotone(curve: Curve) -> bool:
@@ -121,10 +167,6 @@ def _made_monotone(curve: Curve) -> bool:
     return curve.kind == "loss" and len(steps) >= 5 and bool((steps <= 0).all() and (steps == 0).sum() >= 2)
 
 
-def _without_last_record(curve: Curve) -> Curve:
-    return curve.between(1, curve.sizes[-2]) if _made_monotone(curve) else curve
-
-
 def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
     return (curve.sizes >= 1) & (curve.sizes <= fit_up_to)
 
@@ -134,30 +176,24 @@ def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
     used = curve.between(1, fit_up_to)
     first, last = used.means[[0, -1]]
     stderr, _ = difference(used.noise, 0, used.noise, len(used.sizes) - 1)
-    noise = 2 * stderr
-    return bool(first - last > noise if curve.kind == "accuracy" else last - first > noise)
+    return bool((first - last if curve.kind == "accuracy" else last - first) > 2 * stderr)
 
 
 def _loss_points(curves: Sequence[Curve]) -> Observations:
     known = [np.zeros(len(c.sizes)) if c.standard_errors is None else c.standard_errors for c in curves]
-    return Observations.of(
-        [np.log(curve.sizes) for curve in curves],
-        [np.log(curve.means) for curve in curves],
-        [(error / curve.means) ** 2 for curve, error in zip(curves, known, strict=True)],
+    return Observations(
+        x=padded([np.log(curve.sizes) for curve in curves]),
+        y=padded([np.log(curve.means) for curve in curves]),
+        variance=padded([(error / curve.means) ** 2 for curve, error in zip(curves, known, strict=True)], PADDING),
     )
 
 
 def _of_curve(
     curve: Curve, mixture: Mixture, index: int, values: np.ndarray, at: Sequence[int], fit_up_to: float
 ) -> CurveForecast:
-    ends = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-    forecasts = tuple(
-        Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
-        for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
-    )
-    likeliest = mixture.likeliest
-    parameters = likeliest.shape.named(likeliest.theta[index])
-    return CurveForecast(curve.name, likeliest.shape.law.name, parameters, forecasts, _notes(curve, fit_up_to))
+    likeliest = mixture.members[int(mixture.weights.argmax())]
+    law, parameters = likeliest.shape.law.name, likeliest.shape.named(likeliest.theta[index])
+    return CurveForecast(curve.name, law, parameters, summarised(values, at), _notes(curve, fit_up_to))
 
 
 def _notes(curve: Curve, fit_up_to: float) -> tuple[str, ...]:

@@ -23,22 +23,17 @@ class Ranked:
 
 
 def rank(draws: np.ndarray, kind: Kind) -> list[Ranked]:
-    """Curves from joint draws at one n, shape (draws, curves), the best expectation and least regret first.
-
-    A curve without a forecast (NaN) is left out.
-    """
-    known = np.flatnonzero(~np.isnan(draws).any(axis=0))
-    if not len(known):
-        return []
-    height = draws[:, known] if kind == "accuracy" else -np.log(draws[:, known])
+    """Curves from joint draws at one n, shape (draws, curves), the best expectation and least regret first."""
+    # Column by column in memory, so that means over draws are summed pairwise.
+    height = np.asfortranarray(draws if kind == "accuracy" else -np.log(draws))
     best = height.max(axis=1, keepdims=True)
     wins = height == best
     probability = (wins / wins.sum(axis=1, keepdims=True)).mean(axis=0)
     regret, expected = (best - height).mean(axis=0), height.mean(axis=0)
     if kind == "loss":
         regret, expected = -np.expm1(-regret), np.exp(-expected)
-    ranked = (Ranked(int(i), *map(float, of)) for i, *of in zip(known, expected, probability, regret, strict=True))
-    return sorted(ranked, key=lambda of: of.regret)
+    each = enumerate(zip(expected, probability, regret, strict=True))
+    return sorted((Ranked(index, *map(float, of)) for index, of in each), key=lambda of: of.regret)
 
 
 def pearson(predicted: Sequence[float], measured: Sequence[float]) -> float | None:

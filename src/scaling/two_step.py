@@ -20,7 +20,7 @@ from src.errors import FathomError
 from src.scaling.accuracies import accuracy_points
 from src.scaling.curve import Curve
 from src.scaling.noise import item_variance
-from src.scaling.pooled_forecast import DRAWS, CurveForecast, Forecast, draws, nothing
+from src.scaling.pooled_forecast import DRAWS, CurveForecast, draws, nothing, summarised
 
 POINTS_NEEDED = 4
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"loss": lambda loss: loss, "ln loss": np.log}
@@ -110,14 +110,9 @@ class TwoStep:
         name = self.losses[index].name
         if np.isnan(values).any():
             return nothing(name)
-        ends = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-        forecasts = tuple(
-            Forecast(int(n), float(middle), (float(b), float(c)), (float(a), float(d)))
-            for n, (a, b, middle, c, d) in zip(at, ends.T, strict=True)
-        )
         first = self.sigmoids[0]
         law = f"two steps: sigmoid in {first.scale}"
-        return CurveForecast(name, law, first.parameters, forecasts, self.notes[index])
+        return CurveForecast(name, law, first.parameters, summarised(values, at), self.notes[index])
 
 
 def fit_two_step(losses: Sequence[Curve], accuracies: Sequence[Curve], seed: int = 0) -> TwoStep:

@@ -12,8 +12,6 @@ from src.scaling.noise import difference, interval
 from src.study.curves import ALONG, GENERATION, NAME, curve_of
 from src.tracking.query import PointRecord
 
-STDERR = "_stderr"
-
 
 @dataclass(frozen=True)
 class MeasuredMean:
@@ -56,7 +54,7 @@ def measured_means(points_of: Mapping[str, Sequence[PointRecord]], confidence: f
     """A row for each curve, n and metric under `eval/` that was logged with a standard error."""
     rows = []
     for name, points in points_of.items():
-        for metric in _metrics(points):
+        for metric in sorted(_metrics(points)):
             curve = curve_of(name, points, metric)
             for place, (n, mean, seeds) in enumerate(zip(curve.sizes, curve.means, curve.seeds, strict=True)):
                 stderr, freedom = curve.noise.at(place)
@@ -93,9 +91,7 @@ def differences(
 
     rows = []
     for pair in of:
-        for metric in metrics_of[pair.curve_a]:
-            if metric not in metrics_of[pair.curve_b]:
-                continue
+        for metric in sorted(metrics_of[pair.curve_a] & metrics_of[pair.curve_b]):
             a, b = curve(pair.curve_a, metric), curve(pair.curve_b, metric)
             for n in np.intersect1d(a.sizes, b.sizes):
                 at_a, at_b = np.searchsorted(a.sizes, n), np.searchsorted(b.sizes, n)
@@ -107,10 +103,10 @@ def differences(
     return rows
 
 
-def _metrics(points: Sequence[PointRecord]) -> list[str]:
+def _metrics(points: Sequence[PointRecord]) -> set[str]:
     """The metrics under `eval/` that were logged with a standard error."""
     logged = {metric for point in points for metric in point.metrics if metric.startswith("eval/")}
-    return sorted(metric for metric in logged if metric + STDERR in logged)
+    return {metric for metric in logged if f"{metric}_stderr" in logged}
 
 
 def _factors(a: Mapping[str, str], b: Mapping[str, str]) -> set[str]:

@@ -109,12 +109,7 @@ def error_correlations(
 
 
 def _correlation(
-    name: str,
-    curves: Sequence[Sequence[PointRecord]],
-    error: ErrorClass,
-    replicates: int,
-    confidence: float,
-    seed: int,
+    name: str, curves: Sequence[Sequence[PointRecord]], error: ErrorClass, replicates: int, confidence: float, seed: int
 ) -> ErrorCorrelation:
     # Sums over the points of each size of each curve, shape (sizes, 6): all that a correlation needs.
     sums = []

@@ -13,7 +13,10 @@ from src.tracking.query import PointRecord
 
 @dataclass(frozen=True, eq=False)
 class Exponent:
-    """A law's exponent of n on one curve, by the name it is `called`; `size` is the model's number of weights."""
+    """A law's exponent of n on one curve, by the name it is `called`; `size` is the model's number of weights.
+
+    `replicates` are those of the curve's bootstrap, none of a law over sizes.
+    """
 
     curve: str
     metric: str
@@ -22,9 +25,9 @@ class Exponent:
     model: str
     size: float | None
     exponent: float
-    low: float | None
-    high: float | None
-    replicates: np.ndarray | None = field(repr=False)
+    low: float
+    high: float
+    replicates: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class ExponentDifference(CurvePair):
     metric: str
     law: str
     difference: float
-    low: float | None
-    high: float | None
-    moved: bool | None
+    low: float
+    high: float
+    moved: bool
 
 
 def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Exponent]:
@@ -47,11 +50,11 @@ def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRec
         point = points_of[curve.curve.name][0]
         for result in curve.laws:
             law, its = result.law, result.law.exponent
-            if result.fit is None or its is None or its.parameter in result.unidentified:
+            if result.bootstrap is None or its is None or its.parameter in result.unidentified:
                 continue
-            replicates = None if result.bootstrap is None else law.exponent_of(result.bootstrap.parameters)
+            replicates = law.exponent_of(result.bootstrap.parameters)
             low, high = _interval(replicates, analysis.confidence)
-            value = float(law.exponent_of(result.fit.parameters))
+            value = float(law.exponent_of(result.bootstrap.fit.parameters))
             where = curve.curve.name, curve.curve.metric, law.name, its.called
             rows.append(Exponent(*where, point.model, model_size(point), value, low, high, replicates))
     for made in analysis.joint:
@@ -60,7 +63,7 @@ def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRec
             low, high = sorted(float(end) for end in law.exponent_of(made.intervals.T))
             value = float(law.exponent_of(made.fit.parameters))
             where = made.on.name, made.on.curves[0].metric, law.name, its.called
-            rows.append(Exponent(*where, ALL, None, value, low, high, None))
+            rows.append(Exponent(*where, ALL, None, value, low, high, np.empty(0)))
     return rows
 
 
@@ -76,22 +79,15 @@ def exponent_differences(
         a, b = of.get(pair.curve_a, {}), of.get(pair.curve_b, {})
         for metric, law in sorted(a.keys() & b.keys()):
             left, right = a[metric, law], b[metric, law]
-            low, high = _interval(_difference(left, right), confidence)
-            moved = None if low is None or high is None else not low <= 0 <= high
+            # A replicate draws the same test items for all curves, and training sets for each of its own.
+            low, high = _interval(right.replicates - left.replicates, confidence)
             difference = right.exponent - left.exponent
             found.append(ExponentDifference(**vars(pair), metric=metric, law=law, difference=difference,
-                                            low=low, high=high, moved=moved))  # fmt: skip
+                                            low=low, high=high, moved=not low <= 0 <= high))  # fmt: skip
     return found
 
 
-def _difference(a: Exponent, b: Exponent) -> np.ndarray | None:
-    # A replicate draws the same test items for all curves, and training sets for each of its own.
-    return None if a.replicates is None or b.replicates is None else b.replicates - a.replicates
-
-
-def _interval(replicates: np.ndarray | None, confidence: float) -> tuple[float | None, float | None]:
-    if replicates is None:
-        return None, None
+def _interval(replicates: np.ndarray, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(replicates, [tail, 1 - tail])
     return float(low), float(high)

@@ -6,21 +6,19 @@ from typing import Any
 
 from src.scaling.analysis import StudyAnalysis
 from src.scaling.pooled_forecast import Forecast
-from src.study.comparison import CurvePair, Difference, MeasuredMean, differences, measured_means, pairs
-from src.study.error_classes import (
-    ErrorCorrelation,
-    ErrorRates,
-    FewFormatErrors,
-    error_correlations,
-    error_rates,
-    few_format_errors,
-)
+from src.study import error_classes as errors
+from src.study.comparison import Difference, MeasuredMean, differences, measured_means, pairs
 from src.study.exponents import Exponent, ExponentDifference, exponent_differences, exponents
-from src.study.forecasts import TIMES, StudyForecast
-from src.study.through_loss import ThroughLoss
+from src.study.forecasts import TIMES, StudyForecast, ThroughLoss, forecasts, through_the_loss
 from src.study.training import Training, trainings
 from src.study.transfer import Transfer, transfers
 from src.tracking.query import PointRecord
+
+# The findings whose rows are those of a table of that name.
+TABLES = (
+    *("means", "training", "error_classes", "few_format_errors", "error_correlations"),
+    *("transfer", "differences", "exponents", "exponent_differences"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,30 +29,18 @@ class Findings:
     forecasts: list[StudyForecast]
     means: list[MeasuredMean]
     training: list[Training]
-    error_rates: list[ErrorRates]
-    few_format_errors: list[FewFormatErrors]
-    error_correlations: list[ErrorCorrelation]
+    error_classes: list[errors.ErrorRates]
+    few_format_errors: list[errors.FewFormatErrors]
+    error_correlations: list[errors.ErrorCorrelation]
     through_the_loss: list[ThroughLoss]
     transfer: list[Transfer]
-    pairs: list[CurvePair]
     differences: list[Difference]
     exponents: list[Exponent]
     exponent_differences: list[ExponentDifference]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """By name, for those that have rows; rows of one table have the same keys."""
-        named: dict[str, Sequence[Any]] = {
-            "means": self.means,
-            "training": self.training,
-            "error_classes": self.error_rates,
-            "few_format_errors": self.few_format_errors,
-            "error_correlations": self.error_correlations,
-            "transfer": self.transfer,
-            "differences": self.differences,
-            "exponents": self.exponents,
-            "exponent_differences": self.exponent_differences,
-        }
-        tables = {name: [_columns(row) for row in rows] for name, rows in named.items() if rows}
+        tables = {name: [_columns(row) for row in vars(self)[name]] for name in TABLES if vars(self)[name]}
         of_curves = {
             "forecasts": [row for made in self.forecasts for row in _forecast_rows(made)],
             "examples_needed": [_named(made) | vars(needed) for made in self.forecasts for needed in made.needed],
@@ -84,36 +70,29 @@ class Findings:
             f"forecast/{made.curve.metric.split('/')[-1]}/{times} times n/{made.curve.name}": made.at(times).value
             for made in self.forecasts
             for times in TIMES
-            if made.made.forecasts
         }
         named = r_squared | few | gains | ahead
         return {name: value for name, value in named.items() if value is not None}
 
 
 def find(
-    points_of: Mapping[str, Sequence[PointRecord]],
-    analysis: StudyAnalysis,
-    made: list[StudyForecast],
-    in_two_steps: list[ThroughLoss],
-    replicates: int,
-    seed: int,
+    points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, replicates: int, seed: int
 ) -> Findings:
-    """All findings from the points of each curve, their laws and forecasts, at the analysis' confidence."""
-    confidence = analysis.confidence
-    rates = error_rates(points_of)
+    """All findings from the points, the curves made of them and their laws, at the analysis' confidence."""
+    curves, confidence = [of.curve for of in analysis.curves], analysis.confidence
+    rates = errors.error_rates(points_of)
     compared = pairs(points_of)
     found = exponents(analysis, points_of)
     return Findings(
         confidence=confidence,
-        forecasts=made,
+        forecasts=forecasts(curves, points_of, seed),
         means=measured_means(points_of, confidence),
         training=trainings(points_of),
-        error_rates=rates,
-        few_format_errors=few_format_errors(rates),
-        error_correlations=error_correlations(points_of, replicates, confidence, seed),
-        through_the_loss=in_two_steps,
+        error_classes=rates,
+        few_format_errors=errors.few_format_errors(rates),
+        error_correlations=errors.error_correlations(points_of, replicates, confidence, seed),
+        through_the_loss=through_the_loss(curves, points_of, seed),
         transfer=transfers(points_of),
-        pairs=compared,
         differences=differences(points_of, compared, confidence),
         exponents=found,
         exponent_differences=exponent_differences(found, compared, confidence),

@@ -1,18 +1,25 @@
-"""A study's forecasts: every curve of a benchmark helps the others, and the largest n that was measured is the test."""
+"""A study's forecasts: every curve of a benchmark helps the others, and the largest n that was measured is the test.
 
+Their rival for accuracies goes through the loss: it is made without a benchmark's largest n and asked for it.
+"""
+
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from src.scaling.answers import Candidate, ExamplesNeeded, Gain, next_n
+from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.joint_draws import JointDraws, draw_jointly
+from src.scaling.joint_draws import Candidate, ExamplesNeeded, Gain, JointDraws, draw_jointly, next_n
 from src.scaling.pooled_forecast import CurveForecast, Forecast, forecast
 from src.scaling.ranking import Ranked, rank
 from src.scaling.superficial import Superficial, superficial
+from src.scaling.two_step import fit_two_step
 from src.tracking.query import PointRecord
 
+log = logging.getLogger(__name__)
+ACCURACY, LOSS = "eval/accuracy", "eval/nll"
 TIMES = (2, 4, 8)
 SIZES = 32
 # Accuracies, and shares of the loss at the largest n, that are asked for.
@@ -54,6 +61,16 @@ class StudyForecast:
         return next(f for f in self.made.forecasts if f.n == times * self.largest)
 
 
+@dataclass(frozen=True)
+class ThroughLoss:
+    """An accuracy at the largest n as forecast in two steps from the smaller ones, beside what was measured."""
+
+    curve: str
+    benchmark: str
+    forecast: Forecast
+    measured: float
+
+
 def forecasts(
     curves: Sequence[Curve], points_of: Mapping[str, Sequence[PointRecord]], seed: int
 ) -> list[StudyForecast]:
@@ -62,10 +79,7 @@ def forecasts(
     for curve in curves:
         if curve.sizes[-1] >= 1:
             groups.setdefault((points_of[curve.name][0].benchmark, curve.metric), []).append(curve)
-    found = []
-    for (benchmark, _), group in groups.items():
-        found += _forecasts(benchmark, group, seed)
-    return found
+    return [made for (benchmark, _), group in groups.items() for made in _forecasts(benchmark, group, seed)]
 
 
 def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyForecast]:
@@ -74,23 +88,21 @@ def _forecasts(benchmark: str, group: Sequence[Curve], seed: int) -> list[StudyF
     grid = {round(n) for n in np.geomspace(sizes[0], TIMES[-1] * sizes[-1], SIZES)}
     grid |= largest | {times * n for times in TIMES for n in largest}
     made = forecast(group, sorted(grid), seed=seed)
-    held: Sequence[CurveForecast | None] = [None] * len(group)
-    if len(sizes) > 1:
-        held = forecast(group, [sizes[-1]], fit_up_to=sizes[-2], seed=seed)
+    held = forecast(group, [sizes[-1]], fit_up_to=sizes[-2], seed=seed) if len(sizes) > 1 else [None] * len(group)
     drawn = draw_jointly(group, sorted({times * n for times in TIMES for n in largest}), seed=seed)
     places = {n: {of.index: of for of in rank(drawn.at(n), group[0].kind)} for n in (t * sizes[-1] for t in TIMES)}
     found = []
     for index, (curve, all_, without) in enumerate(zip(group, made, held, strict=True)):
-        reaches = without is not None and without.forecasts and curve.sizes[-1] == sizes[-1]
+        reaches = curve.sizes[-1] == sizes[-1]
         found.append(
             StudyForecast(
                 curve,
                 benchmark,
                 all_,
-                held_out=without.forecasts[0] if reaches and without else None,
+                held_out=without.forecasts[0] if reaches and without and without.forecasts else None,
                 needed=_needed(drawn, index, curve),
                 gain=drawn.next_gain(index),
-                next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1])), per_cost=True),
+                next_n=next_n(drawn.candidates(index, TIMES[-1] * int(curve.sizes[-1]))),
                 ranked={n: of[index] for n, of in places.items()},
                 saturation=superficial(curve),
             )
@@ -102,3 +114,34 @@ def _needed(drawn: JointDraws, index: int, curve: Curve) -> tuple[ExamplesNeeded
     last = float(curve.means[-1])
     targets = ACCURACIES if curve.kind == "accuracy" else tuple(share * last for share in SHARES_OF_LOSS)
     return tuple(drawn.examples_needed(index, target) for target in targets)
+
+
+def through_the_loss(
+    curves: Sequence[Curve], points_of: Mapping[str, Sequence[PointRecord]], seed: int
+) -> list[ThroughLoss]:
+    """For each benchmark whose curves have loss and accuracy; one with too few sizes for a sigmoid is passed over."""
+    benchmarks = dict.fromkeys(points_of[curve.name][0].benchmark for curve in curves)
+    return [row for benchmark in benchmarks for row in _of_benchmark(benchmark, curves, points_of, seed)]
+
+
+def _of_benchmark(
+    benchmark: str, curves: Sequence[Curve], points_of: Mapping[str, Sequence[PointRecord]], seed: int
+) -> list[ThroughLoss]:
+    own = [curve for curve in curves if points_of[curve.name][0].benchmark == benchmark]
+    accuracies = {curve.name: curve for curve in own if curve.metric == ACCURACY}
+    losses = [curve for curve in own if curve.metric == LOSS and curve.name in accuracies]
+    largest = max((curve.sizes[-1] for curve in losses), default=0)
+    reaching = [c for c in losses if c.sizes[-1] == largest and ((c.sizes >= 1) & (c.sizes < largest)).any()]
+    if not reaching:
+        return []
+    smaller = [curve.between(1, largest - 1) for curve in reaching]
+    try:
+        both = fit_two_step(smaller, [accuracies[curve.name].between(1, largest - 1) for curve in smaller], seed)
+    except FathomError as error:
+        log.info("%s: %s", benchmark, error)
+        return []
+    return [
+        ThroughLoss(made.curve, benchmark, made.forecasts[0], float(accuracies[made.curve].means[-1]))
+        for made in both.forecast([int(largest)], seed)
+        if made.forecasts and accuracies[made.curve].sizes[-1] == largest
+    ]

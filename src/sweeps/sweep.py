@@ -86,10 +86,10 @@ def _identified(jobs: Sequence[Job]) -> PointsByKey:
         except PoolTooSmall as error:
             too_small[str(error)] = job, error
     trained_on = {point.trained_on for _, point in points.values()}
-    for job, error in too_small.values():
+    for job, refusal in too_small.values():
         if len(trained_on) == 1 or (job.config.train_on or job.config.benchmark) not in trained_on:
-            raise error
-        console.print(f"left out: {error}", markup=False)
+            raise refusal
+        console.print(f"left out: {refusal}", markup=False)
     return points
 
 

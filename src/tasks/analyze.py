@@ -15,10 +15,8 @@ from src.scaling.analysis import StudyAnalysis, analyse
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
-from src.study.forecasts import forecasts
 from src.study.model_sizes import over_models
 from src.study.point_files import study_points
-from src.study.through_loss import through_the_loss
 from src.tracking.identity import run_key
 from src.tracking.runs import claim
 from src.tracking.store import open_store
@@ -38,13 +36,11 @@ def fit_laws(config: AnalyzeConfig) -> None:
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     sized = over_models(curves, points_of)
     analysis = analyse(curves, config.replicates, config.confidence, config.seed, laws, sized)
-    made = forecasts(curves, points_of, config.seed)
-    in_two_steps = through_the_loss(curves, points_of, config.seed)
-    findings = find(points_of, analysis, made, in_two_steps, config.replicates, config.seed)
+    findings = find(points_of, analysis, config.replicates, config.seed)
 
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
-    console.print(short_answer(config.study, analysis, made))
+    console.print(short_answer(config.study, analysis, findings.forecasts))
     for caveat in caveats(points_of):
         console.print(caveat)
     console.print(f"report: {config.out}/report.html", soft_wrap=True)
@@ -68,13 +64,15 @@ def fit_laws(config: AnalyzeConfig) -> None:
 def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
     """The fitted parameters as metrics, to compare analyses in MLflow."""
     of_curves = [
-        (a.curve.name, a.curve.metric, made.fit, made.unidentified) for a in analysis.curves for made in a.laws
+        (a.curve.name, a.curve.metric, made.bootstrap.fit, made.unidentified)
+        for a in analysis.curves
+        for made in a.laws
+        if made.bootstrap is not None
     ]
-    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint]
+    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint if of.fit]
     return {
         f"law/{fit.law.name}/{metric.split('/')[-1]}/{name}/{curve}": value
         for curve, metric, fit, unidentified in [*of_curves, *of_models]
-        if fit is not None
         for name, value in fit.named.items()
         if name not in unidentified
     }

@@ -11,9 +11,8 @@ from rich.table import Table
 
 from src.config.select import SelectFromFileConfig, SelectFromStudyConfig, Selection
 from src.errors import FathomError
-from src.scaling.answers import NINETY, Candidate, ExamplesNeeded, next_n
 from src.scaling.curve import Curve
-from src.scaling.joint_draws import JointDraws, draw_jointly
+from src.scaling.joint_draws import NINETY, Candidate, ExamplesNeeded, JointDraws, draw_jointly, next_n
 from src.scaling.ranking import Ranked, pearson, rank, relative_accuracy
 from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
@@ -82,15 +81,12 @@ def select_from_study(config: SelectFromStudyConfig) -> None:
     groups: dict[str, list[Curve]] = {}
     for curve in measured(config.metric, points_of):
         groups.setdefault(points_of[curve.name][0].benchmark, []).append(curve)
-    reached = {benchmark: curves for benchmark, curves in groups.items() if _within(curves, config.fit_up_to)}
+    limit = config.fit_up_to or math.inf
+    reached = {of: curves for of, curves in groups.items() if any(1 <= n <= limit for c in curves for n in c.sizes)}
     for benchmark in sorted(groups.keys() - reached.keys()):
         console.print(f"{benchmark}: nothing was measured within the budget", markup=False)
     # Where none is reached, the first one says so.
     _answer([_ranking(benchmark, curves, config) for benchmark, curves in (reached or groups).items()], config)
-
-
-def _within(curves: Sequence[Curve], fit_up_to: int | None) -> bool:
-    return any(1 <= n <= (fit_up_to or math.inf) for curve in curves for n in curve.sizes)
 
 
 def _answer(rankings: Sequence[Ranking], config: Selection) -> None:
@@ -130,7 +126,7 @@ def _choice(drawn: JointDraws, ranked: Ranked, config: Selection) -> Choice:
         ranked.probability_best,
         ranked.regret,
         None if config.target is None else drawn.examples_needed(index, config.target),
-        next_n(candidates, per_cost=True) if candidates else None,
+        next_n(candidates) if candidates else None,
         candidates,
         superficial(drawn.curves[index]),
     )

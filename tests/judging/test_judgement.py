@@ -2,10 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.judging.judge import Comparison, Judge, Opinion
+from src.judging.judge import Comparison, Judge, Opinion, judge_question, read_reply
 from src.judging.judgement import AnswerPair, judge_pairs, outcome
 from src.judging.own_model import LikelihoodJudge, LocalJudge
-from src.judging.question import judge_question, read_reply
 
 choices = st.sampled_from(["first", "second", "tie", "invalid"])
 

@@ -3,10 +3,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Dot, Series, Step
-from src.report.drawing.heat import Heat
-from src.report.drawing.page import Section
 from src.report.figures import MOST_PANELS, affordable, plan, write_figures
+from src.report.parts import Chart, Dot, Heat, Section, Series, Step
 
 HEAT = Heat(
     "m, n = 10", "transfer", "trained on \\ evaluated on", ["x"], ["x", "y"], np.array([[1.0, np.nan]]), np.ones((1, 2))

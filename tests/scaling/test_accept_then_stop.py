@@ -1,8 +1,12 @@
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from src.scaling.accept_then_stop import accept_then_stop
 from src.scaling.curve import Curve, Measurement
+
+accept_then_stop = runpy.run_path(str(Path(__file__).parents[2] / "bench/forecast.py"))["accept_then_stop"]
 
 
 def test_the_flat_start_is_left_out_of_the_line() -> None:

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from src.scaling.analysis import Row, analyse
+from src.scaling.analysis import Row, analyse, hold_out
 from src.scaling.curve import Curve, Kind, Measurement
-from src.scaling.holdout import hold_out
 from src.scaling.joint import SizedCurves
 from src.scaling.laws.power_laws import JOINT, PAPER, POWER
 
@@ -52,8 +51,8 @@ def test_same_curves_same_numbers() -> None:
 
 def test_hold_out_does_not_see_the_largest_size() -> None:
     points = tuple(p if p.n < 3162 else Measurement(p.n, p.seed, 0.9) for p in RISING.measurements)
-    moved = hold_out(Curve("moved", "eval/accuracy", "accuracy", points), PAPER, 100)
-    kept = hold_out(RISING, PAPER, 100)
+    moved = hold_out(Curve("moved", "eval/accuracy", "accuracy", points), PAPER, 100, 0.9, seed=0)
+    kept = hold_out(RISING, PAPER, 100, 0.9, seed=0)
     assert moved is not None and kept is not None
     assert moved.predicted == kept.predicted == pytest.approx(0.05 * 3162**0.3, rel=0.1)
     assert kept.inside is True and moved.inside is False and moved.measured == pytest.approx(0.9)

@@ -35,7 +35,7 @@ def test_table_7_is_recovered_from_its_own_points(a: float, b: float) -> None:
     fit = fit_law(exact(a * SIZES ** (1 / b) / 100, "accuracy"), PAPER)
     assert fit.parameters == pytest.approx([a, b], rel=1e-6)
     assert fit.r_squared == pytest.approx(1)
-    assert fit.converged and fit.unpinned == () and fit.notes == ()
+    assert fit.unpinned == () and fit.notes == ()
 
 
 def test_table_7_lies_within_the_intervals_under_binomial_noise() -> None:
@@ -118,9 +118,9 @@ def test_real_finetuning_losses() -> None:
         points = tuple(Measurement(int(n), 0, float(v)) for n, v in row.items() if n.isdigit())
         curve = Curve(row["config name"], "test/loss", "loss", points)
         fit = fit_law(curve, POWER_FLOOR)
-        rectified.append(fit_law(curve.between(1), RECTIFIED).rmse)
-        assert fit.converged and fit.notes[0].startswith("n=0 left out")
-        errors.append(fit.rmse)
+        rectified.append(np.sqrt((fit_law(curve.between(1), RECTIFIED).residuals ** 2).mean()))
+        assert fit.notes[0].startswith("n=0 left out") and "the search did not converge" not in fit.notes
+        errors.append(np.sqrt((fit.residuals**2).mean()))
     # Lin et al. 2024 publish the RMSD of ln L, averaged over the 30 models: 0.0358, and 0.0065 for the rectified law.
     assert np.mean(errors) == pytest.approx(0.0358, abs=0.003)
     assert np.mean(rectified) <= 0.0065

@@ -15,13 +15,12 @@ def test_the_best_expectation_comes_first_with_its_chances_and_regret() -> None:
     assert [second.index, third.index] == [1, 2] and second.probability_best == third.probability_best == 0.25
 
 
-def test_a_low_loss_is_best_and_a_curve_without_forecast_is_left_out() -> None:
-    made = np.array([[2.0, np.nan, 1.0], [2.0, np.nan, 0.25]])
-    assert [(of.index, of.probability_best) for of in rank(made, "loss")] == [(2, 1.0), (0, 0.0)]
+def test_a_low_loss_is_best() -> None:
+    made = np.array([[2.0, 1.0], [2.0, 0.25]])
+    assert [(of.index, of.probability_best) for of in rank(made, "loss")] == [(1, 1.0), (0, 0.0)]
     best, other = rank(made, "loss")
     assert (best.expected, best.regret) == (pytest.approx(0.5), 0)
     assert other.regret == pytest.approx(1 - 0.5 / 2)
-    assert rank(made[:, 1:2], "loss") == []
 
 
 @given(arrays(float, (20, 4), elements=st.floats(0, 1)))

@@ -10,9 +10,9 @@ from typing import Any
 
 import altair as alt
 
-from src.report.drawing.chart import Chart, Dot, Step, told_apart
 from src.report.drawing.style import COLOURS, FAINT, INK, MARKERS
 from src.report.drawing.table import number
+from src.report.parts import Chart, Dot, Step, told_apart
 
 LEGEND_CHARACTERS = 70
 Row = dict[str, Any]

@@ -1,33 +1,16 @@
 """A matrix of gains and losses with their standard errors, coloured: blue gains, orange loses, white is no change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import numpy as np
 
 from src.report.drawing.style import COLOURS
+from src.report.parts import Heat
 
 GAIN, LOSS = COLOURS[:2]
 # Beyond this share of the largest value a cell is dark, and what stands in it is white.
 DARK = 0.6
-
-
-@dataclass(frozen=True, eq=False)
-class Heat:
-    """`values` and `errors`, shape (rows, columns), in the unit shown; NaN where nothing was measured.
-
-    `corner` names rows and columns: `trained on \\ evaluated on`. `figure` is the name of its file for print.
-    """
-
-    title: str
-    figure: str
-    corner: str
-    rows: Sequence[str]
-    columns: Sequence[str]
-    values: np.ndarray
-    errors: np.ndarray
 
 
 def plot_heat(heat: Heat) -> alt.LayerChart:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import vl_convert
 
 from src.report.drawing import table
-from src.report.drawing.chart import Chart
 from src.report.drawing.curve_plot import plot_curves, switched
-from src.report.drawing.heat import Heat, plot_heat
+from src.report.drawing.heat import plot_heat
 from src.report.drawing.style import CONFIG
-from src.report.drawing.table import Table
+from src.report.parts import Chart, Heat, Section, Table
 
 HERE = Path(__file__).parent
 # In rows. LaTeX is a table's second copy, and a browser is slow with tens of thousands of rows.
@@ -23,14 +21,6 @@ LONGEST_LATEX, LONGEST_TABLE = 60, 2000
 CHART_HEIGHT = 300
 # The browser itself refuses every request. Vega makes functions of its expressions, which `unsafe-eval` allows.
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading and what stands under it, in order: paragraphs (text), tables, matrices and charts."""
-
-    title: str
-    parts: Sequence[str | Table | Heat | Chart]
 
 
 def page(title: str, lead: str, sections: Sequence[Section], caveats: Sequence[str] = ()) -> str:

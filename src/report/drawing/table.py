@@ -1,11 +1,10 @@
 """A table of a report, as HTML and as LaTeX."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
-Cell = str | int | float | None
+from src.report.parts import Cell, Table
+
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "×": r"$\times$", "±": r"$\pm$",
@@ -18,14 +17,6 @@ NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+−-]?\d+)?( ?%| ± .*| \[.*\])?$")
 NOTHING = "–"
 
 
-@dataclass(frozen=True)
-class Table:
-    """`rows` hold a cell for each heading. None and NaN are an en dash; columns of numbers are right-aligned."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-
-
 def number(value: float) -> str:
     """Four significant digits; whole numbers with thousands separators."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}".replace("-", "−")
@@ -36,9 +27,9 @@ def with_error(value: float, error: float, digits: int = 1) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """`0.98 [0.95, 0.99]`, or the value alone."""
-    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
+def with_interval(value: float, low: float, high: float) -> str:
+    """`0.98 [0.95, 0.99]`."""
+    return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def as_html(table: Table) -> str:

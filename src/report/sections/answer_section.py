@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table, number, with_interval
-from src.scaling.ranking import Ranked
+from src.report.drawing.table import number, with_interval
+from src.report.parts import Cell, Section, Table
 from src.study.forecasts import TIMES, StudyForecast
 
 
@@ -57,10 +56,7 @@ def _best(group: Sequence[StudyForecast]) -> list[list[Cell]]:
         best, then = first.ranked[n], second.ranked[n]
         rows.append(
             [first.benchmark, first.curve.metric, n, first.curve.name, float(f"{best.expected:.3g}"),
-             f"{best.probability_best:.0%}", float(f"{best.regret:.2g}"), _runner_up(second.curve.name, then)]
+             f"{best.probability_best:.0%}", float(f"{best.regret:.2g}"),
+             f"{second.curve.name} ({then.probability_best:.0%})"]
         )  # fmt: skip
     return rows
-
-
-def _runner_up(curve: str, ranked: Ranked) -> str:
-    return f"{curve} ({ranked.probability_best:.0%})"

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, with_interval
+from src.report.drawing.table import with_interval
+from src.report.parts import Chart, Dot, Section, Series, Table
 from src.study.comparison import Difference
 from src.study.findings import Findings
 

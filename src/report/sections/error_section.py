@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, with_error
+from src.report.drawing.table import with_error
+from src.report.parts import Chart, Dot, Section, Table, joined
 from src.study.error_classes import FEW, ErrorCorrelation, ErrorRates
 from src.study.findings import Findings
 from src.tracking.query import PointRecord
@@ -12,7 +11,7 @@ from src.tracking.query import PointRecord
 
 def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointRecord]]) -> Section:
     of_benchmark: dict[str, list[ErrorRates]] = {}
-    for row in findings.error_rates:
+    for row in findings.error_classes:
         of_benchmark.setdefault(points_of[row.curve][0].benchmark, []).append(row)
     charts = [chart for benchmark, rows in of_benchmark.items() for chart in _charts(benchmark, rows)]
     return Section(
@@ -47,7 +46,7 @@ def error_section(findings: Findings, points_of: Mapping[str, Sequence[PointReco
                         with_error(100 * r.reasoning, 100 * r.reasoning_stderr),
                         ", ".join(f"{name} {100 * share:.1f} %" for name, share in r.details.items()),
                     ]
-                    for r in findings.error_rates
+                    for r in findings.error_classes
                 ],
             ),
         ],
@@ -70,12 +69,8 @@ def _or(n: int | None, otherwise: str) -> int | str:
 
 
 def _charts(benchmark: str, rows: Sequence[ErrorRates]) -> list[Chart]:
-    names = list(dict.fromkeys(row.curve for row in rows))
-    of = {name: [row for row in rows if row.curve == name] for name in names}
-    form = [Series(c, [Dot(r.n, r.format, r.format_stderr, _seeds(r)) for r in of[c]], joined=True) for c in names]
-    reasoning = [
-        Series(c, [Dot(r.n, r.reasoning, r.reasoning_stderr, _seeds(r)) for r in of[c]], joined=True) for c in names
-    ]
+    form = joined(rows, lambda r: r.curve, lambda r: Dot(r.n, r.format, r.format_stderr, _seeds(r)))
+    reasoning = joined(rows, lambda r: r.curve, lambda r: Dot(r.n, r.reasoning, r.reasoning_stderr, _seeds(r)))
     figure = f"{benchmark}-errors"
     return [
         Chart(f"{benchmark}: format errors", "share of test items", form, percent=True, levels=[FEW], figure=figure),

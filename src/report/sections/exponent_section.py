@@ -1,8 +1,7 @@
 """The report's section on exponents: against the size of the model, and between curves that differ in one thing."""
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, number, with_interval
+from src.report.drawing.table import number, with_interval
+from src.report.parts import Chart, Dot, Section, Table, joined
 from src.study.exponents import Exponent
 from src.study.findings import Findings
 
@@ -32,13 +31,12 @@ def exponent_section(findings: Findings) -> Section:
     )
     if findings.exponent_differences:
         parts.append("Does the exponent move? Pairs of curves that differ in one thing alone, b less a:")
-        verdict = {True: "yes", False: "not beyond noise", None: "no interval"}
         parts.append(
             Table(
                 ["what differs", "a", "b", "curve a", "metric", "law", "b − a", "moved"],
                 [
                     [d.factor, d.value_a, d.value_b, d.curve_a, d.metric, d.law,
-                     with_interval(d.difference, d.low, d.high), verdict[d.moved]]
+                     with_interval(d.difference, d.low, d.high), "yes" if d.moved else "not beyond noise"]
                     for d in findings.exponent_differences
                 ],
             )
@@ -57,27 +55,14 @@ def _charts(rows: list[Exponent]) -> list[Chart]:
         of = [row for row in rows if (row.metric, row.law) == (metric, law) and row.size is not None]
         if len({row.size for row in of}) < 2:
             continue
-        series = [
-            Series(name, [_dot(row) for row in of if _but_model(row) == name], joined=True)
-            for name in dict.fromkeys(map(_but_model, of))
-        ]
-        title = f"{metric.split('/')[-1]}, law {law}: exponent over size"
-        charts.append(
-            Chart(
-                title,
-                "exponent of n",
-                series,
-                x_label="parameters of the model (millions)",
-                along="size",
-                figure="exponents",
-            )
-        )
+        title, x_label = f"{metric.split('/')[-1]}, law {law}: exponent over size", "parameters of the model (millions)"
+        series = joined(of, _but_model, _dot)
+        charts.append(Chart(title, "exponent of n", series, x_label=x_label, along="size", figure="exponents"))
     return charts
 
 
 def _dot(row: Exponent) -> Dot:
     assert row.size is not None
-    ends = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     # An interval need not lie evenly about its value: half its width stands for the error bar.
-    half = None if row.low is None or row.high is None else (row.high - row.low) / 2
-    return Dot(row.size / 1e6, row.exponent, half, f"{row.model} {ends}")
+    half = (row.high - row.low) / 2
+    return Dot(row.size / 1e6, row.exponent, half, f"{row.model} [{number(row.low)}, {number(row.high)}]")

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series, Step
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table, with_interval
+from src.report.drawing.table import with_interval
+from src.report.parts import Cell, Chart, Dot, Section, Series, Step, Table
 from src.report.sections.training_section import training_charts
 from src.scaling.curve import Curve, Kind
 from src.scaling.joint_draws import FARTHEST
@@ -20,7 +19,10 @@ def curve_section(made: Sequence[StudyForecast], training: Sequence[Training]) -
         benchmarks.setdefault(of.benchmark, {}).setdefault(of.curve.metric, []).append(of)
     charts: list[Chart] = []
     for benchmark, metrics in benchmarks.items():
-        charts += [_chart(benchmark, metric, of) for metric, of in metrics.items()]
+        charts += [
+            chart_of_curves(benchmark, [one.curve for one in of], [_series(one) for one in of])
+            for of in metrics.values()
+        ]
         names = dict.fromkeys(one.curve.name for of in metrics.values() for one in of)
         charts += training_charts(benchmark, list(names), training)
     beside = " Beside them is how long the points were trained, medians over seeds." if training else ""
@@ -65,18 +67,12 @@ def dots(curve: Curve) -> list[Dot]:
     ]
 
 
-def _chart(benchmark: str, metric: str, of: Sequence[StudyForecast]) -> Chart:
-    accuracy = of[0].curve.kind == "accuracy"
-    name = metric.split("/")[-1]
-    return Chart(
-        f"{benchmark}: {name}",
-        name,
-        [_series(one) for one in of],
-        log_y=not accuracy,
-        percent=accuracy,
-        levels=sorted({one.curve.chance for one in of} - {0.0}),
-        figure=f"{benchmark}-{name}",
-    )
+def chart_of_curves(benchmark: str, curves: Sequence[Curve], series: Sequence[Series]) -> Chart:
+    """A benchmark's curves of one metric, with what guessing scores as a level."""
+    name, accuracy = curves[0].metric.split("/")[-1], curves[0].kind == "accuracy"
+    levels = sorted({curve.chance for curve in curves} - {0.0})
+    title, figure = f"{benchmark}: {name}", f"{benchmark}-{name}"
+    return Chart(title, name, series, log_y=not accuracy, percent=accuracy, levels=levels, figure=figure)
 
 
 def _series(of: StudyForecast) -> Series:
@@ -86,7 +82,7 @@ def _series(of: StudyForecast) -> Series:
 
 
 def _row(of: StudyForecast) -> list[Cell]:
-    cells = [_value(of.at(times)) if of.made.forecasts else None for times in TIMES]
+    cells = [_value(of.at(times)) for times in TIMES]
     return [of.curve.name, of.curve.metric, of.largest, float(f"{of.measured:.3g}"), *cells, "; ".join(of.made.notes)]
 
 

@@ -1,14 +1,13 @@
 """The report's section on laws: curves with the fit of each law, and the table of parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Series, Step
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table
-from src.report.sections.forecast_section import dots
-from src.scaling.analysis import CurveAnalysis, LawAnalysis, StudyAnalysis
+from src.report.parts import Chart, Section, Series, Step, Table
+from src.report.sections.forecast_section import chart_of_curves, dots
+from src.scaling.analysis import CurveAnalysis, StudyAnalysis
 from src.tracking.query import PointRecord
 
 # How far beyond the largest measured n a fit is drawn.
@@ -33,28 +32,18 @@ def _charts(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRecor
     groups: dict[tuple[str, str], list[CurveAnalysis]] = {}
     for a in analysis.curves:
         groups.setdefault((points_of[a.curve.name][0].benchmark, a.curve.metric), []).append(a)
-    for (benchmark, metric), of in groups.items():
-        accuracy = of[0].curve.kind == "accuracy"
-        for law in {result.law.name: result.law for a in of for result in a.laws}.values():
-            fits = [next((r for r in a.laws if r.law.name == law.name), None) for a in of]
-            yield Chart(
-                f"{benchmark}: {metric.split('/')[-1]}, law {law.name}",
-                metric.split("/")[-1],
-                [_series(a, fit) for a, fit in zip(of, fits, strict=True)],
-                log_y=not accuracy,
-                percent=accuracy,
-                levels=sorted({a.curve.chance for a in of} - {0.0}),
-                figure=f"{benchmark}-{metric.split('/')[-1]}-laws",
-            )
+    for (benchmark, _), of in groups.items():
+        for law in dict.fromkeys(result.law.name for a in of for result in a.laws):
+            chart = chart_of_curves(benchmark, [a.curve for a in of], [_series(a, law) for a in of])
+            yield replace(chart, title=f"{chart.title}, law {law}", figure=f"{chart.figure}-laws")
 
 
-def _series(a: CurveAnalysis, result: LawAnalysis | None) -> Series:
-    if result is None or result.fit is None:
+def _series(a: CurveAnalysis, law: str) -> Series:
+    result = next((result for result in a.laws if result.law.name == law), None)
+    if result is None or result.bootstrap is None:
         return Series(a.curve.name, dots(a.curve))
-    fitted = result.fit.sizes
+    fit = result.bootstrap.fit
+    fitted = fit.sizes
     n = np.unique(np.append(np.geomspace(fitted[fitted >= 1][0], BEYOND * fitted[-1], STEPS), fitted[-1]))
-    low, high = (None,) * len(n), (None,) * len(n)
-    if result.bootstrap is not None:
-        low, high = np.sort(result.bootstrap.band(n), axis=0)
-    steps = zip(n, result.fit.predict(n), low, high, strict=True)
+    steps = zip(n, fit.predict(n), *result.bootstrap.band(n), strict=True)
     return Series(a.curve.name, dots(a.curve), [Step(*step) for step in steps], measured_to=float(fitted[-1]))

@@ -1,7 +1,7 @@
 """The report's section that holds every mean: one row for each curve and n, one column for each metric."""
 
-from src.report.drawing.page import Section
 from src.report.drawing.table import Cell, Table, with_interval
+from src.report.parts import Section
 from src.study.comparison import MeasuredMean
 from src.study.findings import Findings
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from src.report.drawing.page import Section
+from src.report.parts import Section
 from src.scaling.analysis import StudyAnalysis
 from src.scaling.pooled_forecast import METHOD as FORECASTING
 from src.study.curves import GENERATION

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.page import Section
-from src.report.drawing.table import Cell, Table
+from src.report.parts import Cell, Chart, Dot, Section, Series, Table
 from src.study.training import Training
 
 COLUMNS: dict[str, Callable[[Training], Cell]] = {

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from src.report.drawing.chart import Chart, Dot, Series
-from src.report.drawing.heat import Heat
-from src.report.drawing.page import Section
-from src.report.drawing.table import Table, with_error
+from src.report.drawing.table import with_error
+from src.report.parts import Chart, Dot, Heat, Section, Table, joined
 from src.study.transfer import Transfer
 from src.tracking.query import PointRecord
 
@@ -72,10 +70,6 @@ def matrices(rows: Sequence[Transfer], points_of: Mapping[str, Sequence[PointRec
 
 
 def _over_n(curve: str, rows: Sequence[Transfer]) -> Chart:
-    series = [
-        Series(name, [Dot(r.n, r.gain, r.stderr, f"base {100 * r.base:.1f} %") for r in of], joined=True)
-        for name in dict.fromkeys(row.evaluated_on for row in rows)
-        for of in [[row for row in rows if row.evaluated_on == name]]
-    ]
+    series = joined(rows, lambda r: r.evaluated_on, lambda r: Dot(r.n, r.gain, r.stderr, f"base {100 * r.base:.1f} %"))
     title = f"trained on {rows[0].trained_on}: gain against the base ({curve})"
     return Chart(title, "gain in accuracy", series, percent=True, levels=[0], figure="transfer-over-n")

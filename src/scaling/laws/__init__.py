@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from src.errors import FathomError
 from src.scaling.curve import Kind
 from src.scaling.laws.broken_laws import BROKEN_1, BROKEN_2, TRANSITION, TRANSITION_FLOOR
-from src.scaling.laws.law import Law
+from src.scaling.laws.law import Law, Shape
 from src.scaling.laws.odds_laws import ODDS, ODDS_START
 from src.scaling.laws.power_laws import JOINT, LOG_LINEAR, PAPER, POWER, POWER_FLOOR
 from src.scaling.laws.saturating_laws import EXPONENTIAL, M4, RECTIFIED
-from src.scaling.laws.shape import Shape
 
 CATALOGUE: tuple[Law, ...] = (
     *(PAPER, LOG_LINEAR, ODDS, ODDS_START),

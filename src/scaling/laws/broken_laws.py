@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.scaling.laws.law import ERROR, LOSS, Coordinate, Exponent, Latent, Law, Parameter
+from src.scaling.laws.law import Coordinate, Exponent, Latent, Law, Parameter
 
 
 def _broken(
@@ -15,24 +15,21 @@ def _broken(
 
 
 def _broken_law(breaks: int, places: tuple[tuple[float, ...], ...], example: tuple[float, ...]) -> Law:
-    own = (
+    parameters = [
         Parameter("a", "what is left at unlimited n", 0.0, np.inf, (0.0, 0.5), relative=True),
         Parameter("b", "scale of the first power law, at n = 1", 1e-9, np.inf, (1.0, 3.0), relative=True),
         Parameter("c0", "exponent before the first break", 0.0, 5.0, (0.02, 0.2)),
-    )
-    more = [
-        (
+    ]
+    for i in range(breaks):
+        parameters += [
             Parameter(f"c{i + 1}", f"change of the exponent at break {i + 1}", -5.0, 5.0, (0.2,)),
             Parameter(f"d{i + 1}", f"n of break {i + 1}", 1e-3, 1e15, places[i]),
             Parameter(f"f{i + 1}", f"width of break {i + 1} in ln n", 0.01, 20.0, (0.5, 3.0)),
-        )
-        for i in range(breaks)
-    ]
+        ]
     return Law(
         name=f"broken_{breaks}",
         formula=_broken,
-        parameters=(*own, *(parameter for group in more for parameter in group)),
-        quantities={"accuracy": ERROR, "loss": LOSS},
+        parameters=tuple(parameters),
         latex=r"L = a + b\,D^{-c_0} \prod_i \bigl(1 + (D/d_i)^{1/f_i}\bigr)^{-c_i f_i}",
         source="Caballero et al. 2022, arXiv 2210.14891",
         example=example,
@@ -60,7 +57,6 @@ TRANSITION = Law(
     name="transition",
     formula=lambda n, A, D_c, s, k: _broken(n, 0, A, 0, k, D_c, 1 / s),
     parameters=_DECLINE,
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = A\,\bigl(1 + (D/D_c)^{s}\bigr)^{-k/s}",
     source="one smooth break from flat to a power law (Caballero et al. 2210.14891 with a = c0 = 0); with s = k it is "
     "the rectified law of Lin et al. 2402.02314 with E = 0",
@@ -73,7 +69,6 @@ TRANSITION_FLOOR = Law(
     name="transition_floor",
     formula=lambda n, E, A, D_c, s, k: _broken(n, E, A, 0, k, D_c, 1 / s),
     parameters=(_LEFT, *_DECLINE),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = E + A\,\bigl(1 + (D/D_c)^{s}\bigr)^{-k/s}",
     source="Caballero et al. 2210.14891 with c0 = 0; with s = k the rectified law of Lin et al. 2402.02314",
     example=(0.5, 3, 2e3, 0.8, 0.5),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.scaling.laws.law import ERROR, LOSS, PERCENT, Coordinate, Exponent, Latent, Law, Parameter, log
+from src.scaling.laws.law import LOSS, PERCENT, Coordinate, Exponent, Latent, Law, Parameter, log
 
 
 def _held_below_1(percent: np.ndarray) -> np.ndarray:
@@ -49,6 +49,11 @@ LOG_LINEAR = Law(
     example=(5, 4),
 )
 
+_LINE = (
+    Coordinate("A", 2.0, 3.0, 1.0, anchor="last"),
+    Coordinate("beta", float(np.log(0.1)), 0.7, 0.3),
+)
+
 POWER = Law(
     name="power",
     formula=lambda n, A, beta: A * n**-beta,
@@ -56,19 +61,11 @@ POWER = Law(
         Parameter("A", "loss or error at n = 1", 1e-9, np.inf, (1.0, 3.0, 10.0), relative=True),
         Parameter("beta", "exponent", 1e-3, 5.0, (0.03, 0.1, 0.3, 1.0)),
     ),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = A\,D^{-\beta}",
     source="a straight line in log-log",
     example=(5, 0.1),
     exponent=Exponent("beta", "β"),
-    latent=(
-        Latent(
-            (
-                Coordinate("A", 2.0, 3.0, 1.0, anchor="last"),
-                Coordinate("beta", float(np.log(0.1)), 0.7, 0.3),
-            )
-        ),
-    ),
+    latent=(Latent(_LINE),),
 )
 
 _FLOOR = (
@@ -85,7 +82,6 @@ POWER_FLOOR = Law(
         Parameter("A", "what finetuning removes, at n = 1", 1e-9, np.inf, (0.3, 1.0, 3.0, 10.0), relative=True),
         Parameter("beta", "exponent", 1e-3, 5.0, (0.03, 0.1, 0.3, 1.0)),
     ),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = E + A\,D^{-\beta}",
     source="Hestness et al. 2017, arXiv 1712.00409; Kaplan et al. 2020, arXiv 2001.08361",
     example=(0.5, 3, 0.3),

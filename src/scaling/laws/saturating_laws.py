@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.scaling.laws.law import ERROR, LOSS, Exponent, Law, Parameter
+from src.scaling.laws.law import Exponent, Law, Parameter
 
 RECTIFIED = Law(
     name="rectified",
@@ -13,7 +13,6 @@ RECTIFIED = Law(
         Parameter("D_l", "data that pretraining is worth, in examples to the power beta", 1e-9, np.inf, (1, 10, 1e3)),
         Parameter("beta", "exponent", 1e-3, 5.0, (0.1, 0.2, 0.4, 0.8)),
     ),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = E + \frac{B}{D_l + D^{\beta}}",
     source="Lin et al. 2024, arXiv 2402.02314",
     example=(0.5, 30, 10, 0.4),
@@ -29,7 +28,6 @@ EXPONENTIAL = Law(
         Parameter("A", "what finetuning removes", 1e-9, np.inf, (0.1, 0.5, 1.0), relative=True),
         Parameter("D_e", "examples that remove all but 1/e of it", 1e-3, np.inf, (10, 100, 1e3, 1e4, 1e5)),
     ),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"L = E + A\,e^{-D/D_e}",
     source="saturating learning curve, e.g. Viering and Loog 2021, arXiv 2103.10948",
     example=(0.5, 2, 3e4),
@@ -60,7 +58,6 @@ M4 = Law(
         Parameter("D_h", "examples that remove half of R", 1e-3, 1e15, (10, 1e3, 1e5)),
         Parameter("c", "exponent", 1e-3, 5.0, (0.1, 0.3, 0.8)),
     ),
-    quantities={"accuracy": ERROR, "loss": LOSS},
     latex=r"\frac{L - E}{(E_0 - L)^{\alpha}} = \beta\,D^{-c}",
     source="Alabdulmohsin et al. 2022, arXiv 2209.06640; β is written by the n that removes half",
     example=(0.5, 3, 1, 1e4, 0.4),

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import vl_convert
 
-from src.report.drawing.chart import Chart, Dot, Series, Step, told_apart
 from src.report.drawing.curve_plot import plot_curves, switched
 from src.report.drawing.style import COLOURS, MARKERS
+from src.report.parts import Chart, Dot, Series, Step, told_apart
 
 SIZES = (0, 10, 100, 1000)
 DOTS = [Dot(n, 0.1 + 0.1 * np.log10(1 + n), 0.02, "3 seeds") for n in SIZES]

@@ -1,7 +1,8 @@
 import numpy as np
 import vl_convert
 
-from src.report.drawing.heat import GAIN, LOSS, Heat, plot_heat
+from src.report.drawing.heat import GAIN, LOSS, plot_heat
+from src.report.parts import Heat
 
 HEAT = Heat(
     "m, n = 10", "transfer", "trained on \\ evaluated on", ["x", "y"], ["x", "a longer name"],

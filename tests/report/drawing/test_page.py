@@ -10,10 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from src.report.drawing.chart import Chart, Dot, Series, Step
-from src.report.drawing.heat import Heat
-from src.report.drawing.page import POLICY, Section, page
-from src.report.drawing.table import Table
+from src.report.drawing.page import POLICY, page
+from src.report.parts import Chart, Dot, Heat, Section, Series, Step, Table
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

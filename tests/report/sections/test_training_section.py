@@ -1,4 +1,4 @@
-from src.report.drawing.table import Table
+from src.report.parts import Table
 from src.report.sections.training_section import training_charts, training_section
 from src.study.training import Training
 

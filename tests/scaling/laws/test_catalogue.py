@@ -10,9 +10,8 @@ from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.fit import fit_law
 from src.scaling.joint import fit_joint
 from src.scaling.laws import CATALOGUE, laws_named, shapes_for
-from src.scaling.laws.law import Law
+from src.scaling.laws.law import Law, Shape
 from src.scaling.laws.power_laws import JOINT, PAPER, POWER_FLOOR
-from src.scaling.laws.shape import Shape
 
 KINDS: tuple[Kind, Kind] = ("accuracy", "loss")
 N = np.array([10, 32, 100, 316, 1000, 3162])
