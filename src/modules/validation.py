@@ -109,7 +109,7 @@ class Validation(Callback):
         sums = torch.zeros(shape, dtype=torch.float64, device=module.device)
         with torch.no_grad():
             for i, part in enumerate(self._passes):
-                of_pass = trainer.strategy.validation_step(part, i)  # type: ignore[arg-type]
+                of_pass = trainer.strategy.validation_step(part, i)
                 assert isinstance(of_pass, Tensor)
                 sums[:, trainer.global_rank, i, : of_pass.shape[1]] = of_pass
         module.train()

@@ -149,7 +149,7 @@ def _noise_of_targets(curve: Curve, quantity: Quantity) -> np.ndarray:
     step = 1e-6 * np.maximum(curve.means, 1e-3)
     up, down = (quantity.residual_scale(quantity.from_metric(curve.means + of)) for of in (step, -step))
     slope = (up - down) / (2 * step)
-    covariance = curve.noise.covariance * np.outer(slope, slope)
+    covariance = curve.noise.pooled_covariance * np.outer(slope, slope)
     # Seeds that agree to the last digit are not known without error.
     return covariance + 1e-3 * np.trace(covariance) / len(slope) * np.eye(len(slope))
 

@@ -87,9 +87,12 @@ class Noise:
     @cached_property
     def _moderated(self) -> np.ndarray:
         """var(a) + var(e)/I: a size's own variance and the curve's, each by its degrees of freedom."""
-        relative = self.relative if self.of_study is None else self.of_study
-        whole = WHOLE_CURVE * relative * self.spread
-        return np.where(self.trained, (self.freedom * self.own + whole) / (self.freedom + WHOLE_CURVE), 0.0)
+        own = self.freedom * self.own + WHOLE_CURVE * self._of_whole_curve
+        return np.where(self.trained, own / (self.freedom + WHOLE_CURVE), 0.0)
+
+    @property
+    def _of_whole_curve(self) -> np.ndarray:
+        return (self.relative if self.of_study is None else self.of_study) * self.spread
 
     @cached_property
     def between(self) -> np.ndarray:
@@ -112,6 +115,18 @@ class Noise:
         return np.diag(self.between / self.seeds) + self.over_items
 
     @cached_property
+    def pooled_covariance(self) -> np.ndarray:
+        """As `covariance`, with the variance between seeds as the whole curve tells it.
+
+        For weights: with a size's own variance in them, one that happened to look steady would count for more as well
+        as seem better known, and the intervals of what is fitted would be too narrow.
+        """
+        if not self.knows_seeds:
+            return self.covariance
+        between = np.where(self.trained, np.maximum(self._of_whole_curve - self.rest, 0.0), 0.0)
+        return np.diag(between / self.seeds) + self.over_items
+
+    @cached_property
     def standard_errors(self) -> np.ndarray | None:
         """Of the seed means; None where nothing tells the noise."""
         return np.sqrt(np.diag(self.covariance)) if self.known else None
@@ -127,15 +142,16 @@ class Noise:
     def draws(self, count: int, seed: int, name: str) -> np.ndarray:
         """Noise of the seed means, shape (count, sizes); `name` is the curve's.
 
-        Normal; the part of the seeds is scaled by √(ν/χ²) in each draw, ν its degrees of freedom, for what so few seeds
-        leave unknown of it. Test items are drawn alike for all curves with as many: by the multiplier bootstrap
+        Normal; the part of the seeds is scaled by √(ν/χ²) in each draw and size, ν its degrees of freedom there, for
+        what so few seeds leave unknown of it. Test items are drawn alike for all curves with as many: by the multiplier bootstrap
         (van der Vaart and Wellner 1996, 2.9), one normal weight an item, so that what curves share in them cancels.
         """
         rng = np.random.default_rng([seed, crc32(name.encode())])
         noise = np.sqrt(self.between / self.seeds) * rng.standard_normal((count, len(self.seeds)))
         if self.knows_seeds:
-            _, freedom = self._by_seeds(np.ones(len(self.seeds)))
-            noise *= np.sqrt(freedom / rng.chisquare(freedom, size=(count, 1)))
+            # Infinite where seeds agree to the last digit: nothing is unknown of no noise.
+            freedom = np.array([min(self._by_seeds(size)[1], 1e6) for size in np.eye(len(self.seeds))[self.trained]])
+            noise[:, self.trained] *= np.sqrt(freedom / rng.chisquare(freedom, size=(count, len(freedom))))
         if self.scores is not None:
             items = self.scores.shape[1]
             noise += _weights_of_items(count, seed, items) @ self.scores.T / math.sqrt(items * (items - 1))
