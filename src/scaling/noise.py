@@ -143,8 +143,9 @@ class Noise:
         """Noise of the seed means, shape (count, sizes); `name` is the curve's.
 
         Normal; the part of the seeds is scaled by √(ν/χ²) in each draw and size, ν its degrees of freedom there, for
-        what so few seeds leave unknown of it. Test items are drawn alike for all curves with as many: by the multiplier bootstrap
-        (van der Vaart and Wellner 1996, 2.9), one normal weight an item, so that what curves share in them cancels.
+        what so few seeds leave unknown of it. Test items are drawn alike for all curves with as many: by the multiplier
+        bootstrap (van der Vaart and Wellner 1996, 2.9), one normal weight an item, so that what curves share in them
+        cancels.
         """
         rng = np.random.default_rng([seed, crc32(name.encode())])
         noise = np.sqrt(self.between / self.seeds) * rng.standard_normal((count, len(self.seeds)))
