@@ -12,7 +12,7 @@ quickstart: $(READY)
 	$(BIN)/python src/analyze.py study=quickstart
 	@echo
 	@echo "Next: make ui                                                    compare the runs in MLflow"
-	@echo "      $(BIN)/python src/train.py -m experiment=quickstart seed=2       one more seed; the rest is not run again"
+	@echo "      $(BIN)/python src/train.py -m experiment=quickstart seed=1       one more seed, in minutes"
 	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
