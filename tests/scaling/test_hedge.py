@@ -1,10 +1,16 @@
 """What is added to a mixture's forecasts beyond the largest size, held to what it should be exactly."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from src.scaling.hedge import Hedge
 from src.scaling.pooled import Observations
+from src.scaling.pooled_forecast import forecast
+
+ROOT = Path(__file__).parents[2]
 
 X = np.log([[100.0, 200, 400, 800], [50, 100, 200, 400]])
 SLOPES = np.array([-0.3, -0.1])
@@ -76,3 +82,19 @@ def test_a_curve_of_one_size_has_no_line():
     drawn = np.broadcast_to(np.array([[0.5], [0.7]]), (10, 2, 1))
     made = Hedge(1.0, 0).beyond(drawn, points, np.ones((2, 1)), x, np.random.default_rng(0))
     np.testing.assert_allclose(made, drawn)
+
+
+@pytest.mark.parametrize(("study", "ratio"), [("Caltech", 8), ("NMT", 8)])
+def test_intervals_hold_where_a_studys_curves_err_together(study, ratio, monkeypatch):
+    """These curves go on to fall by another share, the same for all, of what their past tells."""
+    if not (ROOT / "../shared/data/revisiting_nsl").exists():
+        pytest.skip("../shared/data/revisiting_nsl is not there")
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    bench = runpy.run_path(str(ROOT / "bench/tournament.py"))
+    pairs = [(curve, short) for curve in bench["read_nsl"]()[study] if (short := bench["cut"](curve, ratio))]
+    answers = forecast([short for _, short in pairs], sorted({int(curve.sizes[-1]) for curve, _ in pairs}))
+    held = []
+    for (curve, _), answer in zip(pairs, answers, strict=True):
+        (at,) = [made for made in answer.forecasts if made.n == int(curve.sizes[-1])]
+        held.append(at.interval_90[0] <= curve.means[-1] <= at.interval_90[1])
+    assert np.mean(held) >= 0.5  # without the hedge 2 of Caltech's 13
