@@ -1,12 +1,13 @@
 """Forecasters against each other, over studies of which the one judged had no part in any choice.
 
-    python bench/tournament.py [--studies=flan,NMT,…] [--ratios=4,8,16,64,512]
+    python bench/tournament.py [--studies=flan,NMT,…] [--ratios=4,8,16,64,512] [--slow]
 
 Each study's curves are cut at a fraction of their largest size and forecast there. Studies: 30 models finetuned on FLAN
 (Lin et al. 2402.02314), curves of translation, language models, BIG-Bench and image classification (Alabdulmohsin et
 al. 2209.06640), pretraining losses over tokens at each model size (Farseer, in Li et al. 2604.22753), text classifiers
 (SetFit, Tunstall et al. 2209.11055), from ../shared/data; and simulated ones of laws that the forecaster does not have.
-Sizes of a curve are thinned to a factor of √2: nobody measures 400.
+Sizes of a curve are thinned to a factor of √2: nobody measures 400. With --slow (hours) the law m4 is a rival too, and
+each curve is also forecast by itself.
 
 The two numbers of the hedge (src/scaling/hedge.py) that a study is judged with are chosen from the other studies:
 `line` has the least mean of ln(error / the better of accept-then-stop and the line through the last two sizes) among
@@ -18,6 +19,7 @@ curves, Farseer and the simulated studies were not.
 
 import argparse
 import csv
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ from src.scaling.fit import fit_law, points_needed
 from src.scaling.hedge import Hedge
 from src.scaling.laws import CATALOGUE
 from src.scaling.laws.law import Law
+from src.scaling.laws.saturating_laws import M4
 from src.scaling.pooled_forecast import HEDGE, fit_study, forecast
 
 DATA = Path(__file__).parents[1] / "../shared/data"
@@ -55,7 +58,7 @@ class Case:
     ratio: int
     rivals: dict[str, np.ndarray]
     ours: dict[Hedge, "Outcome"]
-    alone: np.ndarray
+    alone: np.ndarray | None
 
     @property
     def bar(self) -> float:
@@ -148,7 +151,7 @@ def cut(curve: Curve, ratio: int) -> Curve | None:
     return Curve(curve.name, curve.metric, curve.kind, points, curve.chance) if len(kept) >= FEWEST_SIZES else None
 
 
-def case(name: str, curves: Sequence[Curve], ratio: int) -> Case | None:
+def case(name: str, curves: Sequence[Curve], ratio: int, slow: bool) -> Case | None:
     cuts = [(curve, short) for curve in curves if (short := cut(curve, ratio)) is not None]
     if len(cuts) < FEWEST_CURVES:
         return None
@@ -179,14 +182,18 @@ def case(name: str, curves: Sequence[Curve], ratio: int) -> Case | None:
         return study.points.with_noise(latent, np.random.default_rng(0))[:, np.arange(len(cuts)), place]
 
     ours = {hedge: outcome(hedged(hedge)) for hedge in (Hedge(*of) for of in product(LINES, COMMONS))}
-    by_themselves = [forecast([short], [n])[0].forecasts[0] for short, n in zip(shorts, targets, strict=True)]
-    alone = on_scale(np.array([of.value for of in by_themselves])) - on_scale(measured)
+    alone = None
+    if slow:
+        by_themselves = [forecast([short], [n])[0].forecasts[0] for short, n in zip(shorts, targets, strict=True)]
+        alone = on_scale(np.array([of.value for of in by_themselves])) - on_scale(measured)
     rivals = {"last value": np.array([short.means[-1] for short in shorts])}
     rivals["last two sizes"] = np.array([_last_two(short, n) for short, n in zip(shorts, targets, strict=True)])
     if shorts[0].kind == "loss":
         lines = [float(accept_then_stop(short, np.array([n]))[0]) for short, n in zip(shorts, targets, strict=True)]
         rivals["accept then stop"] = np.array(lines)
-    laws = [law for law in CATALOGUE if shorts[0].kind in law.quantities and not law.over_sizes]
+    laws = [
+        law for law in CATALOGUE if shorts[0].kind in law.quantities and not law.over_sizes and (slow or law is not M4)
+    ]
     for law in laws:
         rivals[law.name] = np.array([_by_law(short, law, n) for short, n in zip(shorts, targets, strict=True)])
     rivals["mean of the laws"] = np.mean([rivals[law.name] for law in laws], axis=0)
@@ -234,10 +241,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", help="comma-separated; all by default")
     parser.add_argument("--ratios", default="4,8,16,64,512")
+    parser.add_argument("--slow", action="store_true")
     asked = parser.parse_args()
     pool = {name: of for name, of in studies().items() if not asked.studies or name in asked.studies.split(",")}
     wanted = [(name, ratio) for ratio in map(int, asked.ratios.split(",")) for name in pool]
-    cases = [c for name, ratio in track(wanted, transient=True) if (c := case(name, pool[name], ratio)) is not None]
+    made = (case(name, pool[name], ratio, asked.slow) for name, ratio in track(wanted, transient=True))
+    cases = [c for c in made if c is not None]
     left_out = {name: chosen([c for c in cases if c.study != name]) for name in {c.study for c in cases}}
     console = Console(width=160)
 
@@ -254,7 +263,7 @@ def main() -> None:
         best = min(
             (who for who in laws if who not in ("accept then stop", "last two sizes")), key=lambda who: laws[who]
         )
-        cells = [rms(made.errors), rms(c.alone), rms(c.ours[Hedge(0.0, 0.0)].errors)]
+        cells = [rms(made.errors), math.nan if c.alone is None else rms(c.alone), rms(c.ours[Hedge(0.0, 0.0)].errors)]
         cells += [laws["last two sizes"], laws["accept then stop"]]
         table.add_row(
             c.study,
@@ -293,12 +302,12 @@ def _share(text: str) -> float:
 
 
 def _has(c: Case, who: str) -> bool:
-    return who in ("ours", "alone", "unhedged") or who in c.rivals
+    return who in ("ours", "unhedged") or who in c.rivals or (who == "alone" and c.alone is not None)
 
 
 def _error(c: Case, who: str, left_out: dict[str, Hedge]) -> float:
-    own = {"ours": c.ours[left_out[c.study]].errors, "alone": c.alone, "unhedged": c.ours[Hedge(0.0, 0.0)].errors}
-    return rms((own | c.rivals)[who])
+    own = {"ours": c.ours[left_out[c.study]].errors, "unhedged": c.ours[Hedge(0.0, 0.0)].errors}
+    return rms((own | c.rivals | ({} if c.alone is None else {"alone": c.alone}))[who])
 
 
 if __name__ == "__main__":
