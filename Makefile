@@ -49,6 +49,7 @@ bench: $(READY)
 	$(BIN)/python bench/generation.py
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/forecast.py
+	$(BIN)/python bench/joint.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -38,15 +38,15 @@ def test_the_joint_law_is_recovered_from_its_own_points() -> None:
     assert fit.predict(np.array([[1e5], [8e9]])) == pytest.approx([elsewhere], rel=1e-6)
 
 
-@given(st.floats(0.1, 1), st.floats(0.15, 0.6), st.floats(1, 5), st.floats(0.15, 0.6), st.floats(0.2, 1))
+@given(st.tuples(st.floats(0.1, 1), st.floats(0.15, 0.6), st.floats(1, 5), st.floats(0.15, 0.6), st.floats(0.2, 1)))
 @settings(max_examples=15, deadline=None)
-def test_noiseless_losses_give_back_what_they_were_made_from(*truth: float) -> None:
+def test_noiseless_losses_give_back_what_they_were_made_from(truth: tuple[float, ...]) -> None:
     assert fit_joint(curves(0, law=CHINCHILLA, truth=truth), CHINCHILLA).parameters == pytest.approx(truth, rel=1e-3)
 
 
-@given(st.floats(1, 5), st.floats(0.05, 0.4), st.floats(0.1, 0.5), st.floats(0.3, 1))
+@given(st.tuples(st.floats(1, 5), st.floats(0.05, 0.4), st.floats(0.1, 0.5), st.floats(0.3, 1)))
 @settings(max_examples=15, deadline=None)
-def test_so_do_those_of_the_multiplicative_law(*truth: float) -> None:
+def test_so_do_those_of_the_multiplicative_law(truth: tuple[float, ...]) -> None:
     assert fit_joint(curves(0, truth=truth), JOINT).parameters == pytest.approx(truth, rel=1e-3)
 
 
@@ -73,7 +73,7 @@ def test_deviations_that_a_models_runs_share_widen_the_intervals() -> None:
     for (curve, size), shift in zip(curves(0.003), (0.02, -0.03, 0.02), strict=True):
         points = (Measurement(p.n, 0, p.value * (1 + shift)) for p in curve.measurements)
         off.append((Curve(curve.name, "loss", "loss", tuple(points)), size))
-    narrow, wide = (np.ptp(np.log(resample(fit_joint(of, JOINT)).replicates[:, 1])) for of in (alone, off))
+    narrow, wide = (np.ptp(resample(fit_joint(of, JOINT)).intervals(0.9)[1]) for of in (alone, off))
     assert wide > 1.5 * narrow
 
 
@@ -95,16 +95,20 @@ def test_what_the_points_do_not_pin_is_said() -> None:
 
 def test_the_largest_points_are_forecast_from_the_others() -> None:
     made = analyse_joint(sized([*curves(0.003)]), JOINT)
-    assert made.check is not None and made.check.held_out == 5
-    assert 0 < made.check.off < 0.01 and made.notes == ()
+    assert made.check is not None and made.check.held_out == 6
+    assert 0 < made.check.off < 0.01
     assert made.widening == max(1, made.check.ratio)
 
 
 def test_a_law_that_does_not_hold_says_so_and_is_wider() -> None:
-    """The additive law's points, whose curves differ by a floor of the size, under the multiplicative law."""
-    made = analyse_joint(sized([*curves(1e-4, law=CHINCHILLA, truth=(1.0, 0.5, 3, 0.6, 0.1))]), JOINT)
+    """From n = 6400 on, which the smaller points hardly reach, all losses are a fifth lower."""
+    bent = []
+    for curve, size in curves(0.001):
+        points = (Measurement(p.n, 0, p.value * (0.8 if p.n >= 6400 else 1)) for p in curve.measurements)
+        bent.append((Curve(curve.name, "loss", "loss", tuple(points)), size))
+    made = analyse_joint(sized([*bent]), JOINT)
     assert made.check is not None and made.check.ratio > 2 and made.widening == made.check.ratio
-    assert made.notes[0].startswith("lack of fit: the 5 points with the largest size × n are missed by ")
+    assert made.notes[0].startswith("lack of fit: the 6 points with the largest size × n are missed by ")
 
 
 def test_a_model_of_unknown_size_is_left_out_and_said_so() -> None:
