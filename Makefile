@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui results bench clean
+.PHONY: quickstart test check lint ui study results bench bench-forecast clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -12,7 +12,7 @@ quickstart: $(READY)
 	$(BIN)/python src/analyze.py study=quickstart
 	@echo
 	@echo "Next: make ui                                                    compare the runs in MLflow"
-	@echo "      $(BIN)/python src/train.py -m experiment=quickstart seed=2       one more seed; the rest is not run again"
+	@echo "      $(BIN)/python src/train.py -m experiment=quickstart seed=1       one more seed, in minutes"
 	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
@@ -38,11 +38,19 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch --editable '.[dev]'
 	touch $(READY)
 
-# docs/results.md. About an hour on two cores; with the default recipe=converged instead of tiny many hours.
+# The study of docs/results.md: some 600 points, days on two cores. Killed, it goes on where it was.
+study: $(READY)
+	$(BIN)/python src/train.py -m experiment=power_law
+	$(BIN)/python src/train.py -m experiment=power_law_m
+	$(BIN)/python src/train.py -m experiment=power_law_l
+	$(BIN)/python src/publish.py study=power_law to=docs/data/power_law
+
+# Its tables and pictures again, from the points that are kept in docs/data: minutes, nothing is trained.
 results: $(READY)
-	$(BIN)/python src/train.py -m experiment=errors recipe=tiny
-	$(BIN)/python src/analyze.py study=errors
-	cp multirun/analysis/errors/results.md docs/results.md
+	$(BIN)/python src/analyze.py source=files source.path=docs/data/power_law study=power_law
+	cp multirun/analysis/power_law/results.md docs/data/power_law/tables.md
+	cp multirun/analysis/power_law/laws/*-accuracy.png multirun/analysis/power_law/laws/*-nll.png \
+	   multirun/analysis/power_law/laws/*-errors.png multirun/analysis/power_law/laws/*-training.png docs/pictures/power_law/
 
 bench: $(READY)
 	$(BIN)/python bench/training_step.py
@@ -50,6 +58,12 @@ bench: $(READY)
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/forecast.py
 	$(BIN)/python bench/joint.py
+
+# The tables of docs/laws.md.
+bench-forecast: $(READY)
+	$(BIN)/python bench/noise.py --curves=400
+	$(BIN)/python bench/forecast.py
+	$(BIN)/python bench/tournament.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -145,6 +145,8 @@ def fit_points(
     unpinned = _unpinned(law, jacobian)
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
+    misses = noise.any() and scatter > np.diag(noise).mean()
+    missed = ["misses its points by more than their noise: the intervals hold what it misses"] if misses else []
     return Fit(
         law=law,
         quantity=quantity,
@@ -156,7 +158,7 @@ def fit_points(
         r_squared=1 - squares / spread if spread > 0 else float("nan"),
         residuals=targets - fitted(parameters),
         unpinned=unpinned,
-        notes=(*notes, *flat, *_on_bounds(law, parameters), *stopped),
+        notes=(*notes, *missed, *flat, *_on_bounds(law, parameters), *stopped),
     )
 
 

@@ -3,26 +3,32 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import softmax
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
+from src.scaling.hedge import Hedge
 from src.scaling.laws import shapes_for
 from src.scaling.laws.law import Shape
 from src.scaling.noise import difference
 from src.scaling.pooled import PADDING, Observations, Pooled, padded, pool
 
 DRAWS = 2000
-CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked
+# Chosen by bench/tournament.py from all its studies; it says how either does on a study that had no part in the choice.
+HEDGE = Hedge(line=0.5, common=0.25)
+CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked, and of medians at what was measured
 METHOD = (
     "Forecasts: the curves of a benchmark are fitted together, in ln(loss) or in the logit of the accuracy above "
     "chance, by several laws whose parameters are normal over the curves, plus an integrated Brownian motion for what "
     "a curve deviates and noise: of test items and seeds where known, else from the scatter. Spreads are estimated "
     "from the study (empirical Bayes), laws weighed by their evidence; "
     f"{DRAWS:,} draws give medians and intervals, widened where the largest sizes, forecast from the others, were "
-    "farther off than said. n = 0 is left out."
+    "farther off than said. Beyond the largest size forecasts lean towards the straight line through the last sizes "
+    f"(weight up to {HEDGE.line:g}) and have an error common to the curves, {HEDGE.common:.0%} of the change that is "
+    "forecast, as measured over other studies. n = 0 is left out."
 )
 
 
@@ -62,6 +68,28 @@ class Mixture:
         shares = np.diff(np.round(np.cumsum([0, *self.weights]) * count)).astype(int)
         chosen = zip(self.members, shares, strict=True)
         return np.concatenate([member.draws(n, share, seed, noise) for member, share in chosen if share])
+
+
+@dataclass(frozen=True, eq=False)
+class FittedStudy:
+    """Curves fitted together, and by how much their intervals are to be widened."""
+
+    points: Observations
+    mixture: Mixture
+    widening: float
+
+    def latent(self, at: Sequence[int], seed: int, noise: bool, hedge: Hedge = HEDGE) -> np.ndarray:
+        """Draws of the latent value at the sizes `at`, shape (DRAWS, curves, sizes), as `Pooled.draws`."""
+        n = np.array(at, dtype=float)
+        drawn = self.mixture.draws(n, DRAWS, seed, noise)
+        middle = np.median(drawn, axis=0)
+        widened = middle + (drawn - middle) * self.widening
+        return hedge.beyond(widened, self.points, self.fitted, np.log(n), np.random.default_rng([seed, 1]))
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Medians of the mixture at the points, shape (curves, points)."""
+        return np.median(self.mixture.draws(np.exp(self.points.x), CHECK_DRAWS, seed=0, noise=False), axis=0)
 
 
 def mix(points: Observations, shapes: Sequence[Shape]) -> Mixture:
@@ -110,8 +138,8 @@ def draws(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.in
     """
     made = np.full((DRAWS, len(curves), len(at)), np.nan)
     for group in _groups(curves, fit_up_to):
-        points, mixture = _fitted([curves[index] for index in group], fit_up_to)
-        made[:, group] = points.metric(_latent(points, mixture, at, seed, noise=False))
+        study = fit_study([curves[index] for index in group], fit_up_to)
+        made[:, group] = study.points.metric(study.latent(at, seed, noise=False))
     return made
 
 
@@ -137,24 +165,22 @@ def _groups(curves: Sequence[Curve], fit_up_to: float) -> list[list[int]]:
 
 
 def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed: int) -> list[CurveForecast]:
-    points, mixture = _fitted(curves, fit_up_to)
-    values = points.with_noise(_latent(points, mixture, at, seed, noise=True), np.random.default_rng(seed))
-    return [_of_curve(curve, mixture, index, values[:, index], at, fit_up_to) for index, curve in enumerate(curves)]
+    study = fit_study(curves, fit_up_to)
+    values = study.points.with_noise(study.latent(at, seed, noise=True), np.random.default_rng(seed))
+    return [
+        _of_curve(curve, study.mixture, index, values[:, index], at, fit_up_to) for index, curve in enumerate(curves)
+    ]
 
 
-def _fitted(curves: Sequence[Curve], fit_up_to: float) -> tuple[Observations, Mixture]:
+def fit_study(curves: Sequence[Curve], fit_up_to: float = math.inf) -> FittedStudy:
+    """Fit curves of one kind together, each with a size n ≥ 1 up to `fit_up_to`."""
     kind, within = curves[0].kind, [curve.between(1, fit_up_to) for curve in curves]
     if kind == "accuracy":
         points: Observations = accuracy_points(within)
     else:
         points = _loss_points([c.between(1, c.sizes[-2]) if _made_monotone(c) else c for c in within])
-    return points, mix(points, shapes_for(kind))
-
-
-def _latent(points: Observations, mixture: Mixture, at: Sequence[int], seed: int, noise: bool) -> np.ndarray:
-    drawn = mixture.draws(np.array(at, dtype=float), DRAWS, seed, noise)
-    middle = np.median(drawn, axis=0)
-    return middle + (drawn - middle) * widening(points, [member.shape for member in mixture.members])
+    shapes = shapes_for(kind)
+    return FittedStudy(points, mix(points, shapes), widening(points, shapes))
 
 
 def _made_monotone(curve: Curve) -> bool:

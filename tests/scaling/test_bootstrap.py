@@ -6,7 +6,7 @@ import pytest
 from src.scaling.bootstrap import bootstrap, resampled_means
 from src.scaling.curve import Curve, Measurement
 from src.scaling.fit import fit_law
-from src.scaling.laws.power_laws import PAPER, POWER_FLOOR
+from src.scaling.laws.power_laws import PAPER, POWER, POWER_FLOOR
 
 SIZES = np.array([10, 32, 100, 316, 1000, 3162])
 
@@ -108,3 +108,16 @@ def test_same_seed_same_interval_and_more_confidence_is_wider() -> None:
     assert (np.ptp(wide.parameter_intervals(), axis=1) > np.ptp(narrow.parameter_intervals(), axis=1)).all()
     at = np.array([100.0, 10_000.0])
     assert (np.ptp(wide.forecast(at), axis=0) > np.ptp(wide.band(at), axis=0)).all()
+
+
+def test_intervals_of_a_law_that_does_not_fit_hold_what_it_misses() -> None:
+    """A floor with hardly any noise: the power law misses its points, and no interval may pretend to know them."""
+    curve = losses(np.random.default_rng(0), seeds=3, noise=0.002)
+    wrong, right = fit_law(curve, POWER), fit_law(curve, POWER_FLOOR)
+    band = bootstrap(curve, wrong, replicates=400).band(SIZES.astype(float))
+    inside = (band[0] <= curve.means) & (curve.means <= band[1])
+    assert inside.sum() >= 4
+    assert any("misses its points by more than their noise" in note for note in wrong.notes)
+    assert not any("misses its points" in note for note in right.notes)
+    low, high = bootstrap(curve, right, replicates=400).band(np.array([1000.0]))[:, 0]
+    assert high - low < 0.1 * (band[1] - band[0]).mean()

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from src.config.analyze import AnalyzeConfig
+from src.config.publish import PublishConfig
 from src.errors import FathomError
 from src.evaluation.metrics import with_errors
 from src.study.curves import curves_of, measured
 from src.tasks.analyze import fit_laws
+from src.tasks.publish import publish
 from src.tracking.query import points, predictions
 from src.tracking.runs import claim
 from src.tracking.store import open_store
@@ -161,6 +163,18 @@ def test_a_study_that_does_not_say_how_it_was_trained_has_no_section_on_it(with_
     html = (with_items.parent / "out/report.html").read_text()
     assert "How the points were trained" not in html
     assert 'class="caveat"' not in html
+
+
+def test_published_points_have_the_laws_of_the_store_that_they_come_from(with_items, tmp_path):
+    tracking = {"uri": None, "root": with_items, "save_model": True, "flush_seconds": 1.0}
+    publish(PublishConfig(study="s", to=tmp_path / "published", tracking=tracking, log_level="info"))
+    source = {"kind": "files", "path": tmp_path / "published"}
+    fit_laws(analyze(tmp_path / "elsewhere", source=source, laws=["paper", "power_floor"], out=tmp_path / "out"))
+    from_files, from_store = (
+        json.loads((out / "laws" / "laws.json").read_text())["rows"]
+        for out in (tmp_path / "out", with_items.parent / "out")
+    )
+    assert from_files == from_store
 
 
 def test_what_else_the_study_says_is_logged(root):

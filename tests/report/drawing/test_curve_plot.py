@@ -9,7 +9,7 @@ import vl_convert
 
 from src.report.drawing.curve_plot import plot_curves, switched
 from src.report.drawing.style import COLOURS, MARKERS
-from src.report.parts import Chart, Dot, Series, Step, told_apart
+from src.report.parts import Chart, Dot, Series, Step
 
 SIZES = (0, 10, 100, 1000)
 DOTS = [Dot(n, 0.1 + 0.1 * np.log10(1 + n), 0.02, "3 seeds") for n in SIZES]
@@ -151,10 +151,3 @@ def test_seven_curves_are_shown_at_first_each_in_its_colour_and_marker():
     assert [value["curve"] for value in shown["value"]] == [f"c{i}" for i in range(7)]
     assert len(set(COLOURS)) == len(set(MARKERS)) == 7
     assert spec["encoding"]["color"]["scale"]["domain"] == [f"c{i}" for i in range(9)]
-
-
-def test_a_legend_names_what_differs():
-    assert told_apart(["m1 arithmetic full r1", "m2 arithmetic full r1"]) == ["m1", "m2"]
-    assert told_apart(["m1 arithmetic"]) == ["m1 arithmetic"]
-    assert told_apart(["same", "same"]) == ["same", "same"]
-    assert told_apart(["s x", "x s", "x"]) == ["s x", "x s", "x"]
