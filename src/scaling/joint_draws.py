@@ -4,19 +4,21 @@ Examples needed for a target, what the next doubling brings, where to measure ne
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from src.errors import FathomError
 from src.scaling.curve import Curve
-from src.scaling.pooled_forecast import draws
+from src.scaling.pooled_forecast import drawer, usable
 
 NINETY = (0.05, 0.95)
 # How far beyond a curve's largest n a target is looked for, and at how many sizes from the smallest n on.
 FARTHEST = 1000
 STEPS = 64
+KEPT = 64  # curves whose draws are kept
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,23 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class JointDraws:
-    """Curves, cut to what was looked at, with draws of their metric at `sizes` (ascending): (draws, curves, sizes)."""
+    """Curves, cut to what was looked at, with draws of their metric, each at `sizes` of its own (ascending).
+
+    `drawn` gives those of a curve by its place, shape (draws, sizes): made when asked for, since those of many curves
+    do not fit in memory. Draws of different curves belong together one by one.
+    """
 
     curves: list[Curve]
-    sizes: np.ndarray
-    draws: np.ndarray
+    sizes: list[np.ndarray]
+    drawn: Callable[[int], np.ndarray]
 
     def at(self, n: int) -> np.ndarray:
         """Draws of every curve at an n that was asked for, shape (draws, curves)."""
-        return self.draws[:, :, np.searchsorted(self.sizes, n)]
+        return np.stack([self.of(curve, n) for curve in range(len(self.curves))], axis=1)
+
+    def of(self, curve: int, n: int) -> np.ndarray:
+        """Those of one curve, shape (draws,)."""
+        return self._of(curve, np.array([n]))[:, 0]
 
     def examples_needed(self, curve: int, target: float) -> ExamplesNeeded:
         """Where the curve's draws first reach the target, interpolated over ln n in each draw.
@@ -95,7 +105,8 @@ class JointDraws:
         From its smallest n to `FARTHEST` times its largest. An accuracy reaches it from below, a loss from above.
         """
         own = self.curves[curve]
-        sizes = self.sizes[(self.sizes >= own.sizes[0]) & (self.sizes <= FARTHEST * own.sizes[-1])]
+        sizes = self.sizes[curve]
+        sizes = sizes[(sizes >= own.sizes[0]) & (sizes <= FARTHEST * own.sizes[-1])]
         drawn = self._of(curve, sizes)
         short = target - drawn if own.kind == "accuracy" else drawn - target
         reached = short <= 0
@@ -122,14 +133,14 @@ class JointDraws:
         """What one run at the curve's largest n, twice it, and so on would do to the forecast at `target` beyond."""
         own = self.curves[curve]
         sizes = [n for n in _doublings(own, target / own.sizes[-1]) if n < target]
-        noise = noise_of_a_run(own, self.at(int(own.sizes[-1]))[:, curve])
-        ahead, there = self._of(curve, np.array(sizes, dtype=int)), self.at(target)[:, curve]
+        noise = noise_of_a_run(own, self.of(curve, int(own.sizes[-1])))
+        ahead, there = self._of(curve, np.array(sizes, dtype=int)), self.of(curve, target)
         if own.kind == "loss":
             ahead, there = np.log(ahead), np.log(there)
         return candidates(ahead, sizes, there, noise)
 
     def _of(self, curve: int, sizes: np.ndarray) -> np.ndarray:
-        return self.draws[:, curve, np.searchsorted(self.sizes, sizes)]
+        return self.drawn(curve)[:, np.searchsorted(self.sizes[curve], sizes)]
 
 
 def draw_jointly(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.inf, seed: int = 0) -> JointDraws:
@@ -137,15 +148,20 @@ def draw_jointly(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = 
 
     A curve without a size n ≥ 1 up to there is left out; raises FathomError where that leaves none.
     """
-    used = [curve.between(1, fit_up_to) for curve in curves if ((curve.sizes >= 1) & (curve.sizes <= fit_up_to)).any()]
+    used = [of for curve in curves if (of := usable(curve, fit_up_to))]
     if not used:
         raise FathomError(f"{curves[0].name}: nothing was measured at 1 ≤ n ≤ {fit_up_to:,}, nor on any other curve")
-    sizes = {int(n) for curve in used for n in curve.sizes}
-    far = {round(n) for n in np.geomspace(min(sizes), FARTHEST * max(sizes), STEPS)}
-    ends = {FARTHEST * int(curve.sizes[-1]) for curve in used}
-    ahead = {n for curve in used for n in _doublings(curve, max(2, max(at) / curve.sizes[-1]))}
-    grid = sorted(sizes | far | ends | ahead | {int(n) for n in at})
-    return JointDraws(used, np.array(grid), draws(used, grid, seed=seed))
+    sizes = [_sizes(curve, at) for curve in used]
+    draw = drawer(used, seed=seed)
+    return JointDraws(used, sizes, lru_cache(KEPT)(lambda curve: draw(curve, sizes[curve].tolist())))
+
+
+def _sizes(curve: Curve, at: Sequence[int]) -> np.ndarray:
+    """What the answers for a curve need, beside the sizes that are asked for: its own, far ahead, and doublings."""
+    own = [int(n) for n in curve.sizes]
+    far = {round(n) for n in np.geomspace(own[0], FARTHEST * own[-1], STEPS)}
+    ahead = _doublings(curve, max(2, max(at) / own[-1]))
+    return np.array(sorted({*own, *far, FARTHEST * own[-1], *ahead, *map(int, at)}))
 
 
 def _doublings(curve: Curve, times: float) -> list[int]:

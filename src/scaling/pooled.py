@@ -22,7 +22,7 @@ M. Sigma is the mean of E[(theta_i − mu)(theta_i − mu)'] = (θ̂_i − μ̂)
 Dempster, Laird, Rubin 1977; for mixed models that are linear about the mode, Lindstrom and Bates 1990.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -59,6 +59,11 @@ class Observations:
         """The same with some measurements taken out."""
         return replace(self, variance=np.where(held, PADDING, self.variance))
 
+    def only(self, curves: slice) -> Self:
+        """The same of some of the curves."""
+        rows = {field.name: getattr(self, field.name)[curves] for field in fields(self)}
+        return replace(self, **rows)
+
     def about(self, latent: np.ndarray) -> Self:
         """The points as they look from a fitted latent value, shape (curves, points): of losses, as they are."""
         return self
@@ -82,7 +87,10 @@ def padded(rows: list[np.ndarray], fill: float | None = None) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """A fitted study: theta (curves, coordinates) with its covariance given mu, mu with its own, Sigma, tau, sigma."""
+    """A fitted study: theta (curves, coordinates) with its covariance given mu, mu with its own, Sigma, tau, sigma.
+
+    `first` is the place in the study of the first of its curves.
+    """
 
     shape: Shape
     points: Observations
@@ -93,6 +101,13 @@ class Pooled:
     spread: np.ndarray
     tau: float
     sigma: float
+    first: int = 0
+
+    def only(self, curves: slice) -> "Pooled":
+        """Some of the curves, which are drawn as they are among all."""
+        theta, covariance = self.theta[curves], self.covariance[curves]
+        first = self.first + curves.start
+        return replace(self, points=self.points.only(curves), theta=theta, covariance=covariance, first=first)
 
     @property
     def evidence(self) -> float:
@@ -126,17 +141,22 @@ class Pooled:
 
         Of a new measurement where `noise` is set, else of what is measured.
         """
-        rng = np.random.default_rng(seed)
         curves, size = self.theta.shape
+        # What all curves share comes from one stream, the rest from one for each, so that some can be drawn alone.
+        rng = np.random.default_rng(seed)
+        streams = [np.random.default_rng([seed, 1 + self.first + curve]) for curve in range(curves)]
         x = np.broadcast_to(np.log(n), (curves, n.shape[-1]))
+
+        def normal(each: int) -> np.ndarray:
+            return np.stack([stream.standard_normal((count, each)) for stream in streams], axis=1)
+
         # theta_i = θ̂_i + F_i (mu − μ̂) + C_i^½ z: curves move together with mu, and each by itself.
         mean = rng.multivariate_normal(np.zeros(size), self.mean_covariance, count, method="eigh")
         follow = self.covariance @ np.linalg.inv(self.spread)
-        own = np.einsum("cpq,dcq->dcp", np.linalg.cholesky(self.covariance), rng.standard_normal((count, curves, size)))
+        own = np.einsum("cpq,dcq->dcp", np.linalg.cholesky(self.covariance), normal(size))
         theta = self.theta + np.einsum("cpq,dq->dcp", follow, mean) + own
         # g at x given the points (y, at X): mean K(x, X) s V⁻¹ (y − f), covariance K(x, x) − K(x, X) s V⁻¹ s' K(X, x),
         # both with tau² in K. The mean follows each draw of theta, the covariance is taken at θ̂.
-        shape = (count, *x.shape)
         start = _start(self.points)
         across = self.tau**2 * _brownian(x, self.points.x, start)
         seen = self.shape.share_at(self.theta, self.points.x)[:, None, :]
@@ -144,9 +164,9 @@ class Pooled:
         left = self.tau**2 * _brownian(x, x, start) - across * seen @ noise_of @ np.swapaxes(across * seen, 1, 2)
         root = np.linalg.cholesky(left + 1e-10 * np.eye(x.shape[1]))  # rounding can make a small eigenvalue negative
         pull = np.einsum("cst,dct->dcs", across, self._pull(theta))
-        g = pull + np.einsum("cst,dct->dcs", root, rng.standard_normal(shape))
+        g = pull + np.einsum("cst,dct->dcs", root, normal(x.shape[1]))
         latent = self.shape.at(theta, x) + self.shape.share_at(theta, x) * g
-        return latent + self.sigma * rng.standard_normal(shape) if noise else latent
+        return latent + self.sigma * normal(x.shape[1]) if noise else latent
 
     def _pull(self, theta: np.ndarray) -> np.ndarray:
         """What the points are off the shape for each draw of theta, weighed for g, shape (draws, curves, points)."""

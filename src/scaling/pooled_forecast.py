@@ -1,7 +1,7 @@
 """What curves measured up to some n will give at a larger one, with intervals, all curves of a study helping each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,15 +11,17 @@ from scipy.special import softmax
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
 from src.scaling.curve import Curve
 from src.scaling.hedge import Hedge
+from src.scaling.irregular import without_wild, worsening
 from src.scaling.laws import shapes_for
 from src.scaling.laws.law import Shape
-from src.scaling.noise import difference
 from src.scaling.pooled import PADDING, Observations, Pooled, padded, pool
 
 DRAWS = 2000
 # Chosen by bench/tournament.py from all its studies; it says how either does on a study that had no part in the choice.
 HEDGE = Hedge(line=0.5, common=0.25)
 CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked, and of medians at what was measured
+AT_A_TIME = 2_000_000  # values drawn: those of many curves at many sizes do not fit in memory together
+NO_TELLING = 100  # a factor between the ends of a loss's 90 % interval
 METHOD = (
     "Forecasts: the curves of a benchmark are fitted together, in ln(loss) or in the logit of the accuracy above "
     "chance, by several laws whose parameters are normal over the curves, plus an integrated Brownian motion for what "
@@ -63,33 +65,15 @@ class Mixture:
     members: tuple[Pooled, ...]
     weights: np.ndarray
 
+    def only(self, curves: slice) -> "Mixture":
+        """Some of the curves: as `Pooled.only`."""
+        return Mixture(tuple(member.only(curves) for member in self.members), self.weights)
+
     def draws(self, n: np.ndarray, count: int, seed: int, noise: bool = True) -> np.ndarray:
         """Draws of the latent value: as `Pooled.draws`, each member giving its share."""
         shares = np.diff(np.round(np.cumsum([0, *self.weights]) * count)).astype(int)
         chosen = zip(self.members, shares, strict=True)
         return np.concatenate([member.draws(n, share, seed, noise) for member, share in chosen if share])
-
-
-@dataclass(frozen=True, eq=False)
-class FittedStudy:
-    """Curves fitted together, and by how much their intervals are to be widened."""
-
-    points: Observations
-    mixture: Mixture
-    widening: float
-
-    def latent(self, at: Sequence[int], seed: int, noise: bool, hedge: Hedge = HEDGE) -> np.ndarray:
-        """Draws of the latent value at the sizes `at`, shape (DRAWS, curves, sizes), as `Pooled.draws`."""
-        n = np.array(at, dtype=float)
-        drawn = self.mixture.draws(n, DRAWS, seed, noise)
-        middle = np.median(drawn, axis=0)
-        widened = middle + (drawn - middle) * self.widening
-        return hedge.beyond(widened, self.points, self.fitted, np.log(n), np.random.default_rng([seed, 1]))
-
-    @cached_property
-    def fitted(self) -> np.ndarray:
-        """Medians of the mixture at the points, shape (curves, points)."""
-        return np.median(self.mixture.draws(np.exp(self.points.x), CHECK_DRAWS, seed=0, noise=False), axis=0)
 
 
 def mix(points: Observations, shapes: Sequence[Shape]) -> Mixture:
@@ -126,8 +110,13 @@ def forecast(
     out: what it lacks is mostly the task's format.
     """
     answers: dict[int, CurveForecast] = {}
-    for group in _groups(curves, fit_up_to):
-        answers |= dict(zip(group, _together([curves[index] for index in group], at, fit_up_to, seed), strict=True))
+    for group, fitted in _fitted(curves, fit_up_to):
+        for some in _portions(len(group), len(at)):
+            values = fitted.measured(at, seed, some)
+            for k, place in enumerate(group[some], some.start):
+                made = summarised(values[:, k - some.start], at)
+                notes = (*notes_on(curves[place], fit_up_to), *_far(fitted.curves[k], made))
+                answers[place] = CurveForecast(curves[place].name, *fitted.likeliest(k), made, notes)
     return [answers.get(index) or nothing(curve.name) for index, curve in enumerate(curves)]
 
 
@@ -136,11 +125,26 @@ def draws(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float = math.in
 
     Shape (DRAWS, curves, sizes); NaN for a curve that has nothing measured within the budget.
     """
-    made = np.full((DRAWS, len(curves), len(at)), np.nan)
-    for group in _groups(curves, fit_up_to):
-        study = fit_study([curves[index] for index in group], fit_up_to)
-        made[:, group] = study.points.metric(study.latent(at, seed, noise=False))
-    return made
+    of = drawer(curves, fit_up_to, seed)
+    return np.stack([of(index, at) for index in range(len(curves))], axis=1)
+
+
+def drawer(
+    curves: Sequence[Curve], fit_up_to: float = math.inf, seed: int = 0
+) -> Callable[[int, Sequence[int]], np.ndarray]:
+    """Fit the curves together; then the draws of one of them, by its place, at any sizes, shape (DRAWS, sizes).
+
+    As `draws`, for as many curves as one likes: those of different curves belong together draw by draw.
+    """
+    place_of = {place: (k, of) for group, of in _fitted(curves, fit_up_to) for k, place in enumerate(group)}
+
+    def draw(curve: int, at: Sequence[int]) -> np.ndarray:
+        if curve not in place_of:
+            return np.full((DRAWS, len(at)), np.nan)
+        k, fitted = place_of[curve]
+        return fitted.expected(at, seed, slice(k, k + 1))[:, 0]
+
+    return draw
 
 
 def summarised(values: np.ndarray, at: Sequence[int]) -> tuple[Forecast, ...]:
@@ -157,52 +161,82 @@ def nothing(name: str) -> CurveForecast:
     return CurveForecast(name, "none", {}, (), ("nothing usable was measured at n ≥ 1 within the budget: no forecast",))
 
 
-def _groups(curves: Sequence[Curve], fit_up_to: float) -> list[list[int]]:
-    """The places of the curves that are pooled: those that get worse are no evidence on how the others improve."""
-    usable = [index for index, curve in enumerate(curves) if _within(curve, fit_up_to).any()]
-    worse = [index for index in usable if _gets_worse(curves[index], fit_up_to)]
-    return [group for group in ([index for index in usable if index not in worse], worse) if group]
+@dataclass(frozen=True, eq=False)
+class FittedStudy:
+    """Curves that were fitted together, with the factor by which their draws are widened."""
+
+    curves: Sequence[Curve]
+    points: Observations
+    mixture: Mixture
+    wider: float
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Medians of the mixture at the points, shape (curves, points)."""
+        portions = _portions(len(self.curves), self.points.x.shape[1])
+        drawn = (
+            self.mixture.only(some).draws(np.exp(self.points.x[some]), CHECK_DRAWS, seed=0, noise=False)
+            for some in portions
+        )
+        return np.concatenate([np.median(of, axis=0) for of in drawn])
+
+    def latent(
+        self, at: Sequence[int], seed: int, noise: bool, some: slice = slice(0, None), hedge: Hedge = HEDGE
+    ) -> np.ndarray:
+        """Draws of the latent value of some of the curves, shape (DRAWS, curves, sizes), as `Pooled.draws`."""
+        n = np.array(at, dtype=float)
+        drawn = self.mixture.only(some).draws(n, DRAWS, seed, noise)
+        middle = np.median(drawn, axis=0)
+        widened = middle + (drawn - middle) * self.wider
+        rng = np.random.default_rng([seed, 0])  # the same for all curves: they err together
+        return hedge.beyond(widened, self.points.only(some), self.fitted[some], np.log(n), rng)
+
+    def expected(self, at: Sequence[int], seed: int, some: slice) -> np.ndarray:
+        """Draws of the metric of some of the curves, shape (DRAWS, curves, sizes)."""
+        return self.points.only(some).metric(self.latent(at, seed, False, some))
+
+    def measured(self, at: Sequence[int], seed: int, some: slice) -> np.ndarray:
+        """The same of a new measurement."""
+        latent = self.latent(at, seed, True, some)
+        return self.points.only(some).with_noise(latent, np.random.default_rng([seed, some.start]))
+
+    def likeliest(self, curve: int) -> tuple[str, dict[str, float]]:
+        """The law of most weight and the curve's parameters in it."""
+        member = self.mixture.members[int(self.mixture.weights.argmax())]
+        return member.shape.law.name, member.shape.named(member.theta[curve])
 
 
-def _together(curves: Sequence[Curve], at: Sequence[int], fit_up_to: float, seed: int) -> list[CurveForecast]:
-    study = fit_study(curves, fit_up_to)
-    values = study.points.with_noise(study.latent(at, seed, noise=True), np.random.default_rng(seed))
-    return [
-        _of_curve(curve, study.mixture, index, values[:, index], at, fit_up_to) for index, curve in enumerate(curves)
-    ]
+def _fitted(curves: Sequence[Curve], fit_up_to: float) -> list[tuple[list[int], FittedStudy]]:
+    """The curves that are pooled, by their places, and their fit.
 
-
-def fit_study(curves: Sequence[Curve], fit_up_to: float = math.inf) -> FittedStudy:
-    """Fit curves of one kind together, each with a size n ≥ 1 up to `fit_up_to`."""
-    kind, within = curves[0].kind, [curve.between(1, fit_up_to) for curve in curves]
-    if kind == "accuracy":
-        points: Observations = accuracy_points(within)
-    else:
-        points = _loss_points([c.between(1, c.sizes[-2]) if _made_monotone(c) else c for c in within])
-    shapes = shapes_for(kind)
-    return FittedStudy(points, mix(points, shapes), widening(points, shapes))
-
-
-def _made_monotone(curve: Curve) -> bool:
-    """Whether losses look like the best so far or an isotonic fit: six or more that never rise, repeated exactly twice.
-
-    The last of these is too low: a record is the luckiest of several measurements, and isotonic regression is biased at
-    its ends (Pal 2008, "Spiking problem in monotone regression").
+    Those that get worse are no evidence on how the others improve, and are pooled by themselves.
     """
-    steps = np.diff(curve.means)
-    return curve.kind == "loss" and len(steps) >= 5 and bool((steps <= 0).all() and (steps == 0).sum() >= 2)
+    used = {place: cut for place, curve in enumerate(curves) if (cut := usable(curve, fit_up_to))}
+    groups: dict[bool, list[int]] = {False: [], True: []}
+    for place, of in used.items():
+        turn = worsening(of)
+        groups[turn is not None and turn.lasting].append(place)
+    return [(group, fit_study([used[place] for place in group])) for group in groups.values() if group]
 
 
-def _within(curve: Curve, fit_up_to: float) -> np.ndarray:
-    return (curve.sizes >= 1) & (curve.sizes <= fit_up_to)
+def fit_study(used: Sequence[Curve]) -> FittedStudy:
+    """Fit curves of one kind together: all their sizes, which must be n ≥ 1."""
+    kind = used[0].kind
+    points: Observations = accuracy_points(used) if kind == "accuracy" else _loss_points(used)
+    shapes = shapes_for(kind)
+    return FittedStudy(used, points, mix(points, shapes), widening(points, shapes))
 
 
-def _gets_worse(curve: Curve, fit_up_to: float) -> bool:
-    """By more than two standard errors where these are known."""
-    used = curve.between(1, fit_up_to)
-    first, last = used.means[[0, -1]]
-    stderr, _ = difference(used.noise, 0, used.noise, len(used.sizes) - 1)
-    return bool((first - last if curve.kind == "accuracy" else last - first) > 2 * stderr)
+def _portions(curves: int, sizes: int) -> list[slice]:
+    count = max(1, AT_A_TIME // (DRAWS * max(1, sizes)))
+    return [slice(start, min(start + count, curves)) for start in range(0, curves, count)]
+
+
+def usable(curve: Curve, fit_up_to: float = math.inf) -> Curve | None:
+    """What is forecast from: n ≥ 1 up to the budget, without values wildly off it. None where that is nothing."""
+    if not ((curve.sizes >= 1) & (curve.sizes <= fit_up_to)).any():
+        return None
+    return without_wild(curve.between(1, fit_up_to))[0]
 
 
 def _loss_points(curves: Sequence[Curve]) -> Observations:
@@ -214,35 +248,50 @@ def _loss_points(curves: Sequence[Curve]) -> Observations:
     )
 
 
-def _of_curve(
-    curve: Curve, mixture: Mixture, index: int, values: np.ndarray, at: Sequence[int], fit_up_to: float
-) -> CurveForecast:
-    likeliest = mixture.members[int(mixture.weights.argmax())]
-    law, parameters = likeliest.shape.law.name, likeliest.shape.named(likeliest.theta[index])
-    return CurveForecast(curve.name, law, parameters, summarised(values, at), _notes(curve, fit_up_to))
-
-
-def _notes(curve: Curve, fit_up_to: float) -> tuple[str, ...]:
-    within = _within(curve, fit_up_to)
-    sizes = curve.sizes[within]
+def notes_on(curve: Curve, fit_up_to: float = math.inf) -> tuple[str, ...]:
+    """What to know of a forecast from the curve's sizes up to the budget, as sentences; none where there are none."""
+    used = usable(curve, fit_up_to)
+    if used is None:
+        return ()
     notes = []
     if (curve.sizes == 0).any():
         notes.append("n=0 left out: what the base lacks is mostly the task's format")
-    if len(sizes) < 4:
-        count = f"{len(sizes)} size" + "s" * (len(sizes) > 1)
+    notes += [
+        f"n={point.n}: {point.value:g} left out, wildly off the sizes beside it; measure it again (a second "
+        "replicate that agrees is believed)"
+        for point in without_wild(curve.between(1, fit_up_to))[1]
+    ]
+    if len(used.sizes) < 4:
+        count = f"{len(used.sizes)} size" + "s" * (len(used.sizes) > 1)
         notes.append(f"only {count} within the budget: the forecast rests on the other curves and the prior")
-    if curve.seeds[within].max() < 2 and curve.standard_errors is None:
+    if used.seeds.max() < 2 and curve.standard_errors is None:
         assumed = f", beside that of {UNSTATED_ITEMS:,} test items" if curve.kind == "accuracy" else ""
         notes.append(
             f"a single seed and no standard errors: the noise is taken from the scatter about the law{assumed}"
         )
-    if _made_monotone(curve.between(1, fit_up_to)):
-        notes.append(
-            f"never rises and repeats values exactly, as the best so far does: n={sizes[-1]:g} is left out, since a "
-            "last record is too low"
-        )
-    if _gets_worse(curve, fit_up_to):
-        notes.append(
-            f"gets worse from n={sizes[0]:g} to {sizes[-1]:g}; the laws describe improvement: do not trust this"
-        )
-    return tuple(notes)
+    return (*notes, *_worse(used))
+
+
+def _worse(used: Curve) -> list[str]:
+    turn = worsening(used)
+    if turn is None:
+        return []
+    start, end = (float(used.means[used.sizes == n][0]) for n in (turn.start, turn.end))
+    said = f"gets worse from n={turn.start} to {turn.end} ({start:.4g} to {end:.4g})"
+    if turn.lasting:
+        return [f"{said}; the laws describe improvement: do not trust this"]
+    return [f"{said}, which no law describes: it is taken for scatter, so that intervals are wider"]
+
+
+def _far(used: Curve, made: Sequence[Forecast]) -> list[str]:
+    """What makes a forecast none that one could act on."""
+    by_loss = used.kind == "loss"
+    worst = float(used.means.max() if by_loss else used.means.min())
+    beyond = [of.n for of in made if (of.value > worst if by_loss else of.value < worst)]
+    wide = [of.n for of in made if by_loss and not of.interval_90[1] < NO_TELLING * of.interval_90[0]]
+    notes = []
+    if beyond:
+        notes.append(f"at n={beyond[0]} the forecast is worse than all that was measured")
+    if wide:
+        notes.append(f"from n={wide[0]} on the 90 % interval spans a factor of {NO_TELLING} or more: no telling")
+    return notes

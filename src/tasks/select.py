@@ -2,17 +2,19 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from src.config.select import SelectFromFileConfig, SelectFromStudyConfig, Selection
 from src.errors import FathomError
 from src.scaling.curve import Curve
 from src.scaling.joint_draws import NINETY, Candidate, ExamplesNeeded, JointDraws, draw_jointly, next_n
+from src.scaling.pooled_forecast import notes_on
 from src.scaling.ranking import Ranked, pearson, rank, relative_accuracy
 from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
@@ -21,6 +23,7 @@ from src.study.point_files import study_points
 from src.tracking.store import open_store
 
 console = Console()
+MANY = 50  # curves that one waits for
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Choice:
     """A curve's place in a ranking; its forecast at n is without the noise of a measurement.
 
     `candidates` are what could be measured before n, `next_n` is the one that narrows the forecast most for its cost.
+    `notes` are sentences on the file's rows and on the forecast.
     """
 
     curve: str
@@ -40,6 +44,7 @@ class Choice:
     next_n: Candidate | None
     candidates: list[Candidate]
     saturation: Superficial
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,10 @@ class Ranking:
 def select_from_file(config: SelectFromFileConfig) -> None:
     """Rank the curves of a CSV file, print them and write them to `out`."""
     curves, notes = read_curves(config.source.path, config.metric)
-    for note in dict.fromkeys(note for of in notes.values() for note in of):
-        names = ", ".join(name for name, of in notes.items() if note in of)
-        console.print(f"{names}: {note}", style="dim", markup=False)
-    _answer([_ranking(config.source.path.stem, curves, config)], config)
+    unread = {name: of for name, of in notes.items() if name not in {curve.name for curve in curves}}
+    for name, of in unread.items():
+        console.print(f"{name}: {'; '.join(of)}", style="dim", markup=False)
+    _answer([_ranking(config.source.path.stem, curves, config, notes)], config)
 
 
 def select_from_study(config: SelectFromStudyConfig) -> None:
@@ -86,7 +91,7 @@ def select_from_study(config: SelectFromStudyConfig) -> None:
     for benchmark in sorted(groups.keys() - reached.keys()):
         console.print(f"{benchmark}: nothing was measured within the budget", markup=False)
     # Where none is reached, the first one says so.
-    _answer([_ranking(benchmark, curves, config) for benchmark, curves in (reached or groups).items()], config)
+    _answer([_ranking(benchmark, curves, config, {}) for benchmark, curves in (reached or groups).items()], config)
 
 
 def _answer(rankings: Sequence[Ranking], config: Selection) -> None:
@@ -99,24 +104,34 @@ def _answer(rankings: Sequence[Ranking], config: Selection) -> None:
             console.print(f"nothing was measured within the budget on {', '.join(ranking.left_out)}", markup=False)
         if ranking.outcome:
             console.print(_sentence(ranking.outcome, ranking.at), markup=False)
+        for note in dict.fromkeys(note for choice in ranking.choices for note in choice.notes):
+            having = [choice.curve for choice in ranking.choices if note in choice.notes]
+            where = "every curve" if len(having) == len(ranking.choices) > 1 else ", ".join(having)
+            console.print(f"{where}: {note}", style="dim", markup=False)
     console.print(f"rankings: {config.out}")
 
 
-def _ranking(benchmark: str, curves: Sequence[Curve], config: Selection) -> Ranking:
+def _ranking(benchmark: str, curves: Sequence[Curve], config: Selection, read: Mapping[str, Sequence[str]]) -> Ranking:
+    """`read` are notes by curve on how its rows were read."""
     kind = curves[0].kind
     if config.target is not None and kind == "accuracy" and config.target > 1:
         raise FathomError(f"target: an accuracy lies between 0 and 1 (given: {config.target:g}); 80 % is 0.8")
     limit = config.fit_up_to or math.inf
     drawn = draw_jointly(curves, [config.at], limit, config.seed)
-    choices = [_choice(drawn, ranked, config) for ranked in rank(drawn.at(config.at), kind)]
+    notes = {curve.name: [*read.get(curve.name, ()), *notes_on(curve, limit)] for curve in curves}
+    ranked = rank(drawn.at(config.at), kind)
+    choices = [
+        _choice(drawn, of, config, notes[drawn.curves[of.index].name])
+        for of in track(ranked, "curves ranked", console=console, transient=True, disable=len(ranked) < MANY)
+    ]
     left_out = {curve.name for curve in curves} - {choice.curve for choice in choices}
     outcome = _outcome(choices, curves, config.at) if config.at > limit else None
     return Ranking(benchmark, curves[0].metric, config.at, choices, sorted(left_out), outcome)
 
 
-def _choice(drawn: JointDraws, ranked: Ranked, config: Selection) -> Choice:
+def _choice(drawn: JointDraws, ranked: Ranked, config: Selection, notes: list[str]) -> Choice:
     index = ranked.index
-    low, value, high = np.quantile(drawn.at(config.at)[:, index], [NINETY[0], 0.5, NINETY[1]])
+    low, value, high = np.quantile(drawn.of(index, config.at), [NINETY[0], 0.5, NINETY[1]])
     candidates = drawn.candidates(index, config.at)
     return Choice(
         drawn.curves[index].name,
@@ -129,6 +144,7 @@ def _choice(drawn: JointDraws, ranked: Ranked, config: Selection) -> Choice:
         next_n(candidates) if candidates else None,
         candidates,
         superficial(drawn.curves[index]),
+        notes,
     )
 
 

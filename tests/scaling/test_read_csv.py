@@ -29,17 +29,63 @@ def test_rows_that_cannot_be_used_are_left_out_by_line(tmp_path: Path) -> None:
 
 
 def test_percent_is_recognised_and_said(tmp_path: Path) -> None:
-    text = "curve,n,value,stderr\na,10,0.5,1\na,100,46.5,2\na,200,146.5,2\na,400,50,2\n"
+    text = "curve,n,value,stderr,chance\na,10,5,1,25\na,100,46.5,2,25\na,200,146.5,2,25\na,300,0,1,25%\na,400,50%,2%,\n"
     curves, notes = read_curves(write(tmp_path, text), "accuracy")
-    assert curves[0].means == pytest.approx([0.005, 0.465, 0.5])
-    assert curves[0].standard_errors == pytest.approx([0.01, 0.02, 0.02])
+    assert curves[0].means == pytest.approx([0.05, 0.465, 0, 0.5]) and curves[0].chance == 0.25
+    assert curves[0].standard_errors == pytest.approx([0.01, 0.02, 0.01, 0.02])
     assert notes["a"][0].startswith("line 4 left out") and "divided by 100" in notes["a"][1]
 
 
-def test_one_accuracy_above_1_is_a_slip_and_no_percent(tmp_path: Path) -> None:
-    curves, notes = read_curves(write(tmp_path, "curve,n,value\na,10,0.3\na,20,1.2\na,40,0.5\n"), "accuracy")
-    assert curves[0].means.tolist() == [0.3, 0.5]
-    assert notes["a"] == ["line 3 left out: the accuracy is 1.2, outside 0 to 1 (or 0 to 100 percent)"]
+def test_small_percentages_are_read_where_they_are_marked(tmp_path: Path) -> None:
+    curves, _ = read_curves(write(tmp_path, "curve,n,value\na,10,0.2%\na,20,0.5%\na,40,3%\n"), "accuracy")
+    assert curves[0].means == pytest.approx([0.002, 0.005, 0.03])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("curve,n,value\na,10,0.2\na,20,0.5\na,40,3\n", "column value: line 2 has 0.2 and line 4 has 3, which mixes"),
+        ("curve,n,value\na,10,0.3\na,20,1.2\na,40,0.5\n", "line 2 has 0.3 and line 3 has 1.2"),
+        ("curve,n,value,chance\na,10,0.3,25\n", "line 2, column chance: 25 does not fit the values; give a share"),
+        ("curve,n,value,chance\na,10,30,0.25\n", "line 2, column chance: 0.25 does not fit the values; give percent"),
+        ("curve,n,value,chance\na,10,30,25\na,20,40,20\n", "line 3, column chance: rows above it say another"),
+        ("curve,n,value,stderr\na,10,0.3,1.4\n", "line 2, column stderr: 1.4 is more than a share can have"),
+        ("curve,n,value\na,10,0.3\n,20,0.4\n", "line 3, column curve: the cell is empty"),
+        (
+            "curve,n,value,replicate\na,10,0.3,1\na,20,0.3,1\na,10,0.4,1\n",
+            "lines 2 and 4: curve a, n=10, replicate '1' is given twice",
+        ),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(FathomError, match=sentence):
+        read_curves(write(tmp_path, text), "accuracy")
+
+
+def test_replicates_keep_their_label_over_sizes(tmp_path: Path) -> None:
+    text = "curve,n,value,replicate\na,10,3,x\na,10,3,y\na,20,2,y\n"
+    curves, notes = read_curves(write(tmp_path, text), "loss")
+    assert [(p.n, p.seed) for p in curves[0].measurements] == [(10, 0), (10, 1), (20, 1)] and notes["a"] == []
+
+
+def test_copied_rows_are_no_replicates(tmp_path: Path) -> None:
+    text = "curve,n,value\na,10,3\na,20,2\na,10,3\na,20,2\nb,10,3\nb,10,3\nb,10,3.1\n"
+    (a, b), notes = read_curves(write(tmp_path, text), "loss")
+    assert a.seeds.tolist() == [1, 1] and not a.noise.known
+    assert notes["a"] == [
+        "lines 2 and 4; 3 and 5 have the same n and value: counted once; replicates need to be numbered in a column "
+        "replicate"
+    ]
+    assert b.seeds.tolist() == [3] and notes["b"][0].startswith("lines 6 and 7 have the same n and value: taken for")
+
+
+def test_a_stated_error_of_0_is_none(tmp_path: Path) -> None:
+    text = "curve,n,value,stderr\na,10,3,0\na,20,2,0\nb,10,3,-1\nb,20,2,\n"
+    (a, b), notes = read_curves(write(tmp_path, text), "loss")
+    assert not a.noise.known and notes["a"][0] == (
+        "line 2: a stderr of 0 is no noise that was measured; it counts as unknown"
+    )
+    assert not b.noise.known and notes["b"] == ["line 4: the stderr is '-1'; it is not used"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,18 @@ def test_the_curve_that_will_be_best_is_chosen_though_it_is_not_yet(file: Path, 
     assert "nothing was measured within the budget on base" in printed
 
 
+def test_notes_of_rows_and_forecasts_are_written_and_printed(tmp_path: Path, capsys: Any) -> None:
+    rows = [f"{name},{n},{p}" for name in ("a", "b") for n, p in ((10, 0.5), (20, 0.6), (40, 0.7), (80, 0.72))]
+    path = tmp_path / "F.csv"
+    path.write_text("\n".join(["curve,n,value", *rows, "a,160,0.02", "a,320,0.75", "a,640,x"]))
+    (ranking,) = from_file(path)
+    notes = {choice["curve"]: " ".join(choice["notes"]) for choice in ranking["choices"]}
+    assert "line 12 left out" in notes["a"] and "n=160: 0.02 left out, wildly off" in notes["a"]
+    assert "a single seed" in notes["b"]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "every curve: a single seed" in printed and "a: n=160: 0.02 left out" in printed
+
+
 def test_what_was_looked_at_is_no_test_of_the_choice(file: Path) -> None:
     (ranking,) = from_file(file)
     assert ranking["outcome"] is None
