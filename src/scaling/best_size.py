@@ -123,10 +123,10 @@ def _optimum(of: JointAnalysis, made: JointFit, budget: Budget) -> Optimum | Non
     cheap = budget.product / budget.examples
     with np.errstate(over="ignore"):
         size = float(np.maximum(cheap, of.law.best_size(budget.product, *made.fit.parameters)))
+        if not math.isfinite(size):
+            return None
         drawn = np.maximum(cheap, of.law.best_size(budget.product, *made.replicates.T))
         drawn = size * (drawn / size) ** of.widening
-    if not math.isfinite(size):
-        return None
     # A quantile that is one of the draws' own: nothing lies between a number and infinity.
     low, high = np.quantile(drawn, NINETY, method="inverted_cdf")
     at = np.stack([budget.affords(np.array([size])), [size]])
