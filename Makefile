@@ -57,6 +57,7 @@ bench: $(READY)
 	$(BIN)/python bench/generation.py
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/forecast.py
+	$(BIN)/python bench/joint.py
 
 # The tables of docs/laws.md.
 bench-forecast: $(READY)

@@ -10,6 +10,13 @@ from src.config.source import CsvSource, FilesSource, MLflowSource
 from src.config.tracking import Tracking
 
 
+class Compute(Section):
+    """What training the model of the best size may cost: 6 · size · examples · tokens_per_example."""
+
+    flops: float | None = Field(gt=0, description="for one model's training; null: compute is no matter")
+    tokens_per_example: float = Field(gt=0, description="trained on, over all epochs; 1 where n counts tokens")
+
+
 class AnalyzeConfig(Section):
     """`src/analyze.py`: the laws of one study."""
 
@@ -17,6 +24,7 @@ class AnalyzeConfig(Section):
     study: str = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
     laws: list[str] = Field(min_length=1, description="names in the catalogue of src/scaling/laws")
+    compute: Compute = Compute(flops=None, tokens_per_example=1)
     replicates: int = Field(gt=0, description="bootstrap replicates")
     confidence: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
@@ -32,6 +40,8 @@ class ForecastConfig(Section):
     metric: Literal["loss", "accuracy"]
     fit_up_to: int | None = Field(ge=1, description="sizes above this are not looked at; null: all are used")
     predict_at: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    laws: list[str] = Field(description="laws over model sizes, fitted to all curves by the column `size`")
+    compute: Compute
     seed: int = Field(ge=0, description="of the draws behind the intervals")
     out: Path = Field(description="the JSON file")
     log_level: Literal["debug", "info", "warning"]

@@ -20,7 +20,8 @@ class FilesSource(Section):
 
 
 class CsvSource(Section):
-    """A CSV file in long format: columns curve, n, value and, where known, stderr and replicate; others are allowed."""
+    """A CSV file in long format: columns curve, n, value and, where known, stderr, replicate and size, the number of
+    weights; others are allowed."""
 
     kind: Literal["csv"]
     path: Path

@@ -30,8 +30,8 @@ def short_answer(study: str, analysis: StudyAnalysis, made: Sequence[StudyForeca
         table.add_row(f"{short[curve.name]} {metric}", last, _ahead(forecast), _held(of))
     for over in analysis.joint:
         metric = over.on.curves[0].metric.removeprefix("eval/")
-        missed = "" if over.off is None else f", largest n missed by {over.off:.1%}"
-        said = f"{over.law.name}{missed}" if over.fit else over.notes[0]
+        missed = f", largest size × n missed by {over.check.off:.1%}" if over.check else ""
+        said = f"{over.law.name}{missed}" if over.made else over.notes[0]
         table.add_row(f"{over.on.name} {metric}", f"{len(over.on.curves)} curves", "–", said)
     if len(analysis.curves) > MOST_ROWS:
         table.caption = f"{len(analysis.curves) - MOST_ROWS} more are in the report"

@@ -20,6 +20,7 @@ from src.report.sections.law_section import law_section
 from src.report.sections.mean_section import mean_section
 from src.report.sections.methods_section import methods_section
 from src.report.sections.rival_section import check_section
+from src.report.sections.size_section import size_section
 from src.report.sections.training_section import training_section
 from src.report.sections.transfer_section import transfer_section
 from src.scaling.analysis import StudyAnalysis
@@ -44,6 +45,8 @@ def write_report(
         sections.append(check_section(analysis, made, findings.through_the_loss))
     if findings.exponents:
         sections.append(exponent_section(findings))
+    if findings.best_sizes:
+        sections.append(size_section(findings))
     sections.append(error_section(findings, points_of))
     if findings.transfer:
         sections.append(transfer_section(findings.transfer, points_of))

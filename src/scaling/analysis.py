@@ -11,13 +11,11 @@ from src.scaling.bootstrap import Bootstrap, bootstrap
 from src.scaling.curve import Curve
 from src.scaling.diagnose import refusal
 from src.scaling.fit import METHOD as FITTING
-from src.scaling.fit import Fit, fit_law, points_needed
+from src.scaling.fit import Fit, fit_law, points_needed, unidentified
 from src.scaling.joint import METHOD as JOINT_FITTING
 from src.scaling.joint import JointAnalysis, SizedCurves, analyse_joint
 from src.scaling.laws import LAWS
 from src.scaling.laws.law import Law
-
-WIDEST = 1000
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,10 @@ class LawAnalysis:
 
     @cached_property
     def unidentified(self) -> Set[str]:
-        """The parameters of which the curve tells no value: unpinned, or with an interval over a factor of `WIDEST`."""
+        """The parameters of which the curve tells no value."""
         if self.bootstrap is None:
             return frozenset()
-        intervals = zip(self.law.parameters, self.bootstrap.parameter_intervals(), strict=True)
-        wide = {p.name for p, (low, high) in intervals if p.lower > 0 and high > WIDEST * low}
-        return wide.union(self.bootstrap.fit.unpinned)
+        return unidentified(self.bootstrap.fit, self.bootstrap.parameter_intervals())
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +83,8 @@ class StudyAnalysis:
 
     def rows(self) -> list[Row]:
         """The table: a row per curve and law, or one per refused curve, and a row per law over sizes."""
-        return [row for analysis in self.curves for row in _rows(analysis)] + [_joint_row(made) for made in self.joint]
+        over = [_joint_row(made, self.confidence) for made in self.joint]
+        return [row for analysis in self.curves for row in _rows(analysis)] + over
 
 
 def analyse(
@@ -104,7 +101,7 @@ def analyse(
     """
     done = tuple(_analyse_curve(curve, laws, replicates, confidence, seed) for curve in curves)
     over = [law for law in laws if law.over_sizes]
-    joint = [analyse_joint(on, law, confidence) for on in sized for law in over if on.curves[0].kind in law.quantities]
+    joint = [analyse_joint(on, law, seed) for on in sized for law in over if on.curves[0].kind in law.quantities]
     resampled = f"{replicates} replicates, {confidence:.0%} intervals, random seed {seed}."
     methods = " ".join([FITTING, INTERVALS, resampled, *([JOINT_FITTING] if joint else [])])
     return StudyAnalysis(done, tuple(joint), confidence, methods)
@@ -160,13 +157,22 @@ def _row(curve: Curve, result: LawAnalysis) -> Row:
     return Row(*where, parameters, f"{fit.r_squared:.3f}", _check(result.hold_out), note)
 
 
-def _joint_row(made: JointAnalysis) -> Row:
-    where, note = (made.on.name, made.on.curves[0].metric, made.law.name), "; ".join(made.notes)
-    if made.fit is None or made.intervals is None:
+def _joint_row(of: JointAnalysis, confidence: float) -> Row:
+    where, note = (of.on.name, of.on.curves[0].metric, of.law.name), "; ".join(of.notes)
+    if of.made is None:
         return Row(*where, {}, "–", "–", note)
-    curves = f"{made.held_out} curve" + "s" * (made.held_out > 1)
-    check = "–" if made.off is None else f"n={made.largest_n}: RMS log error {made.off:.3g} over {curves}"
-    return Row(*where, _parameters(made.fit, made.intervals), f"{made.fit.r_squared:.3f}", check, note)
+    intervals = of.made.intervals(confidence)
+    parameters = _parameters(of.made.fit, intervals, unidentified(of.made.fit, intervals))
+    check = of.check
+    said = (
+        "–"
+        if check is None
+        else (
+            f"{check.held_out} points of the largest size × n: RMS log error {check.off:.3g}, "
+            f"{check.ratio:.2g} times what was expected"
+        )
+    )
+    return Row(*where, parameters, f"{of.made.fit.r_squared:.3f}", said, note)
 
 
 def _parameters(fit: Fit, intervals: np.ndarray, unidentified: Set[str] = frozenset()) -> dict[str, str]:

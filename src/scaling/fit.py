@@ -1,6 +1,6 @@
 """Fitting a law to a curve: weighted least squares, bounded, from many starts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ METHOD = (
     "weighs all alike; where no noise is known, the weight is the number of seeds. Every start of a grid "
     "is followed by a bounded Levenberg–Marquardt search and the best is polished by scipy's trust-region reflective."
 )
+WIDEST = 1000
 WEIGHINGS = 4  # rounds of fit and s²: the weights move by less than a percent after three
 
 
@@ -26,11 +27,11 @@ WEIGHINGS = 4  # rounds of fit and s²: the weights move by less than a percent 
 class Fit:
     """A law with the parameters that fit a curve, or, of a law over sizes, several.
 
-    `sizes` is n as `Law.predict` takes it, `jacobian` that of the weighted residuals, shape (points, parameters).
-    `residuals` (measured − fitted) are on the law's residual scale: percent, error, or ln(loss). R² is weighted, on the
-    same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned` names the parameters
-    that move along a direction in which the fit does not change. `notes` are sentences: sizes left out, a parameter on
-    its bound, what is unpinned, a search that did not converge.
+    `sizes` is n as `Law.predict` takes it, `jacobian` that of the fitted points times √weight, shape (points,
+    parameters). `residuals` (measured − fitted) are on the law's residual scale: percent, error, or ln(loss). R² is
+    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
+    names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
+    out, a parameter on its bound, what is unpinned, a search that did not converge.
     """
 
     law: Law
@@ -40,7 +41,6 @@ class Fit:
     scatter: float
     parameters: np.ndarray
     jacobian: np.ndarray
-    objective: float
     r_squared: float
     residuals: np.ndarray
     unpinned: tuple[str, ...]
@@ -54,6 +54,15 @@ class Fit:
     def named(self) -> dict[str, float]:
         """Parameter name to value."""
         return {p.name: float(v) for p, v in zip(self.law.parameters, self.parameters, strict=True)}
+
+
+def unidentified(fit: Fit, intervals: np.ndarray) -> Set[str]:
+    """The parameters of which the points tell no value: unpinned, or with an interval over a factor of `WIDEST`.
+
+    intervals has shape (parameters, 2).
+    """
+    each = zip(fit.law.parameters, intervals, strict=True)
+    return {p.name for p, (low, high) in each if p.lower > 0 and high > WIDEST * low}.union(fit.unpinned)
 
 
 def points_needed(law: Law) -> int:
@@ -86,10 +95,18 @@ def fit_law(curve: Curve, law: Law) -> Fit:
     return fit_points(law, quantity, n, [used], notes)
 
 
-def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Curve], notes: Sequence[str] = ()) -> Fit:
+def fit_points(
+    law: Law,
+    quantity: Quantity,
+    n: np.ndarray,
+    curves: Sequence[Curve],
+    notes: Sequence[str] = (),
+    huber: float = np.inf,
+) -> Fit:
     """Fit a law to the seed means of all these curves, whose points are at n as `Law.predict` takes it.
 
-    Where no noise is known, the weights are the numbers of seeds.
+    Where no noise is known, the weights are the numbers of seeds. Weighted residuals above `huber` count by their
+    size, not its square.
     """
     values = quantity.from_metric(np.concatenate([curve.means for curve in curves]))
     noise = block_diag(*(_noise_of_targets(curve, quantity) for curve in curves))
@@ -106,7 +123,7 @@ def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Cur
         if round_:
             weights = 1 / (np.diag(noise) + scatter)
             weights /= weights.mean()
-        found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(grid), 1)), weights, found)
+        found, objectives = solve_many(law, quantity, n, np.tile(targets, (len(grid), 1)), weights, found, huber)
         best = int(np.argmin(objectives))
         scatter = _beyond_noise(fitted, found[best], fitted(found[best]) - targets, np.sqrt(weights), noise)
 
@@ -114,16 +131,18 @@ def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Cur
         return np.sqrt(weights) * (fitted(parameters) - targets)
 
     inside = np.clip(found[best], law.lower, law.upper)
+    loss = {"loss": "huber", "f_scale": huber} if np.isfinite(huber) else {}
     polished = least_squares(
-        residuals, inside, bounds=(law.lower, law.upper), x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14
+        residuals, inside, bounds=(law.lower, law.upper), x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14, **loss
     )
     # The polish steps off a bound by design; it is kept only where it helps.
     parameters = np.array(polished.x if 2 * polished.cost <= objectives[best] else inside)
     for bound in (law.lower, law.upper):
         parameters = np.where(_on_bound(parameters, bound), bound, parameters)
-    objective = float((residuals(parameters) ** 2).sum())
+    squares = float((residuals(parameters) ** 2).sum())
     spread = float((weights * (targets - np.average(targets, weights=weights)) ** 2).sum())
-    unpinned = _unpinned(law, np.asarray(polished.jac))
+    jacobian = np.sqrt(weights)[:, None] * _tangent(fitted, parameters)
+    unpinned = _unpinned(law, jacobian)
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
     misses = noise.any() and scatter > np.diag(noise).mean()
@@ -135,9 +154,8 @@ def fit_points(law: Law, quantity: Quantity, n: np.ndarray, curves: Sequence[Cur
         weights=weights,
         scatter=scatter,
         parameters=parameters,
-        jacobian=np.asarray(polished.jac),
-        objective=objective,
-        r_squared=1 - objective / spread if spread > 0 else float("nan"),
+        jacobian=jacobian,
+        r_squared=1 - squares / spread if spread > 0 else float("nan"),
         residuals=targets - fitted(parameters),
         unpinned=unpinned,
         notes=(*notes, *missed, *flat, *_on_bounds(law, parameters), *stopped),
@@ -168,16 +186,21 @@ def _beyond_noise(
     The residuals of a fit are H·noise, H the projection off the law's tangent, so that Σ w·residual² is expected to be
     tr(H √W (C + s²) √W). Noise that all sizes share, as that of the test items, hardly leaves any.
     """
+    tangent = root[:, None] * _tangent(fitted, parameters)
+    off = np.eye(len(left)) - tangent @ np.linalg.pinv(tangent)
+    expected = np.trace(off @ (root[:, None] * noise * root))
+    return max(0.0, float(((root * left) ** 2).sum() - expected) / float(np.trace(off @ np.diag(root**2))))
+
+
+def _tangent(fitted: Callable[[np.ndarray], np.ndarray], parameters: np.ndarray) -> np.ndarray:
+    """The derivative of the fitted points by the parameters, shape (points, parameters), by central differences."""
     columns = []
     for k, value in enumerate(parameters):
         step = np.zeros(len(parameters))
         step[k] = 1e-6 * max(abs(value), 1e-6)
         up, down = (fitted(parameters + of) for of in (step, -step))
-        columns.append(root * (up - down) / (2 * step[k]))
-    tangent = np.nan_to_num(np.stack(columns, axis=1))
-    off = np.eye(len(left)) - tangent @ np.linalg.pinv(tangent)
-    expected = np.trace(off @ (root[:, None] * noise * root))
-    return max(0.0, float(((root * left) ** 2).sum() - expected) / float(np.trace(off @ np.diag(root**2))))
+        columns.append((up - down) / (2 * step[k]))
+    return np.nan_to_num(np.stack(columns, axis=1))
 
 
 def _on_bounds(law: Law, parameters: np.ndarray) -> list[str]:

@@ -1,4 +1,4 @@
-"""Curves from a CSV file in long format: curve, n, value, and, where known, stderr, replicate, items and chance."""
+"""Curves from a CSV file in long format: curve, n, value, and, where known, stderr, replicate, items, chance, size."""
 
 import csv
 import math
@@ -65,6 +65,32 @@ def read_curves(path: Path, kind: Kind) -> tuple[list[Curve], Notes]:
         for name in notes
         if name in points
     ], notes
+
+
+def read_sizes(path: Path) -> dict[str, float | None]:
+    """The number of weights of each curve's model, from the column `size`; None where its rows leave it empty.
+
+    Raises FathomError where the file has no such column, or where a size is no number above 0 or not that of the rows
+    of the same curve before it.
+    """
+    sizes: dict[str, float | None] = {}
+    for line, row in _rows(path):
+        if "size" not in row:
+            raise FathomError(f"{path}, line 1: there is no column size; laws over model sizes need each row's weights")
+        text, before = (row["size"] or "").strip(), sizes.get(row["curve"])
+        size = _number(text) if text else None
+        if size is not None and not 0 < size < math.inf:
+            raise FathomError(
+                f"{path}, line {line}, column size: {text!r} is no number of weights; write it as 7e9, or leave it "
+                "empty where it is not known"
+            )
+        if None not in (size, before) and size != before:
+            raise FathomError(
+                f"{path}, line {line}, column size: {text}, and {before:g} in an earlier row of curve {row['curve']}; "
+                "a curve is of one model"
+            )
+        sizes[row["curve"]] = before if size is None else size
+    return sizes
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from src.scaling.analysis import StudyAnalysis
+from src.scaling.fit import unidentified
 from src.study.comparison import CurvePair
 from src.study.model_sizes import ALL, model_size
 from src.tracking.query import PointRecord
@@ -15,7 +16,7 @@ from src.tracking.query import PointRecord
 class Exponent:
     """A law's exponent of n on one curve, by the name it is `called`; `size` is the model's number of weights.
 
-    `replicates` are those of the curve's bootstrap, none of a law over sizes.
+    `replicates` are those of the bootstrap.
     """
 
     curve: str
@@ -57,13 +58,16 @@ def exponents(analysis: StudyAnalysis, points_of: Mapping[str, Sequence[PointRec
             value = float(law.exponent_of(result.bootstrap.fit.parameters))
             where = curve.curve.name, curve.curve.metric, law.name, its.called
             rows.append(Exponent(*where, point.model, model_size(point), value, low, high, replicates))
-    for made in analysis.joint:
-        law, its = made.law, made.law.exponent
-        if made.fit is not None and made.intervals is not None and its is not None:
-            low, high = sorted(float(end) for end in law.exponent_of(made.intervals.T))
-            value = float(law.exponent_of(made.fit.parameters))
-            where = made.on.name, made.on.curves[0].metric, law.name, its.called
-            rows.append(Exponent(*where, ALL, None, value, low, high, np.empty(0)))
+    for over in analysis.joint:
+        law, its = over.law, over.law.exponent
+        if over.made is None or its is None:
+            continue
+        if its.parameter in unidentified(over.made.fit, over.made.intervals(analysis.confidence)):
+            continue
+        replicates = law.exponent_of(over.made.replicates)
+        where = over.on.name, over.on.curves[0].metric, law.name, its.called
+        value = float(law.exponent_of(over.made.fit.parameters))
+        rows.append(Exponent(*where, ALL, None, value, *_interval(replicates, analysis.confidence), replicates))
     return rows
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.scaling.analysis import StudyAnalysis
+from src.scaling.best_size import BestSize, Budget, best_size
 from src.scaling.pooled_forecast import Forecast
 from src.study import error_classes as errors
 from src.study.comparison import Difference, MeasuredMean, differences, measured_means, pairs
@@ -37,6 +38,7 @@ class Findings:
     differences: list[Difference]
     exponents: list[Exponent]
     exponent_differences: list[ExponentDifference]
+    best_sizes: list[BestSize]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """By name, for those that have rows; rows of one table have the same keys."""
@@ -58,6 +60,8 @@ class Findings:
                 {"curve": row.curve, "benchmark": row.benchmark, "measured": row.measured, **_ends(row.forecast)}
                 for row in self.through_the_loss
             ]
+        if self.best_sizes:
+            of_curves["best_sizes"] = [row for best in self.best_sizes for row in _size_rows(best)]
         return tables | of_curves
 
     def metrics(self) -> dict[str, float]:
@@ -76,9 +80,17 @@ class Findings:
 
 
 def find(
-    points_of: Mapping[str, Sequence[PointRecord]], analysis: StudyAnalysis, replicates: int, seed: int
+    points_of: Mapping[str, Sequence[PointRecord]],
+    analysis: StudyAnalysis,
+    replicates: int,
+    seed: int,
+    flops: float | None = None,
+    tokens_per_example: float = 1.0,
 ) -> Findings:
-    """All findings from the points, the curves made of them and their laws, at the analysis' confidence."""
+    """All findings from the points, the curves made of them and their laws, at the analysis' confidence.
+
+    Best sizes are those within `flops` for training, with `TIMES` the largest n.
+    """
     curves, confidence = [of.curve for of in analysis.curves], analysis.confidence
     rates = errors.error_rates(points_of)
     compared = pairs(points_of)
@@ -96,6 +108,12 @@ def find(
         differences=differences(points_of, compared, confidence),
         exponents=found,
         exponent_differences=exponent_differences(found, compared, confidence),
+        best_sizes=[
+            best_size(over, Budget(times * over.on.largest_n, flops, tokens_per_example))
+            for over in analysis.joint
+            if over.made is not None
+            for times in TIMES
+        ],
     )
 
 
@@ -113,6 +131,18 @@ def _forecast_rows(made: StudyForecast) -> list[dict[str, Any]]:
         for f in made.made.forecasts
         if f.n <= TIMES[-1] * made.largest
     ]
+
+
+def _size_rows(best: BestSize) -> list[dict[str, Any]]:
+    """A row for each measured size; `optimum` is the best of all sizes, the same in each."""
+    where = {"curve": best.name, "law": best.law, "examples": best.budget.examples, "flops": best.budget.flops}
+    optimum = None if best.optimum is None else best.optimum.size
+    rows = []
+    for size in best.sizes:
+        low, high = size.interval_90
+        of_size = {name: value for name, value in vars(size).items() if name != "interval_90"}
+        rows.append(where | of_size | {"low_90": low, "high_90": high, "optimum": optimum})
+    return rows
 
 
 def _ends(f: Forecast) -> dict[str, float]:

@@ -12,6 +12,7 @@ from src.report.results_page import results_page
 from src.report.short_answer import short_answer
 from src.report.write import write_report
 from src.scaling.analysis import StudyAnalysis, analyse
+from src.scaling.fit import unidentified
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of, measured, metric_name
 from src.study.findings import find
@@ -36,16 +37,20 @@ def fit_laws(config: AnalyzeConfig) -> None:
     curves = [curve for metric in config.metrics for curve in measured(metric, points_of)]
     sized = over_models(curves, points_of)
     analysis = analyse(curves, config.replicates, config.confidence, config.seed, laws, sized)
-    findings = find(points_of, analysis, config.replicates, config.seed)
+    findings = find(points_of, analysis, config.replicates, config.seed, **config.compute.model_dump())
 
     write_report(config.out, config.study, points_of, left_out, analysis, findings)
     (config.out / "results.md").write_text(results_page(config.study, points_of, analysis.rows()), encoding="utf-8")
     console.print(short_answer(config.study, analysis, findings.forecasts))
+    for best in findings.best_sizes:
+        console.print(str(best), markup=False)
     for caveat in caveats(points_of):
         console.print(caveat)
     console.print(f"report: {config.out}/report.html", soft_wrap=True)
 
-    settings = config.model_dump(mode="json", include={"metrics", "laws", "replicates", "confidence", "seed"})
+    settings = config.model_dump(
+        mode="json", include={"metrics", "laws", "compute", "replicates", "confidence", "seed"}
+    )
     code = code_of("src.tasks.analyze", "src.tracking.query")
     key = run_key("analysis", points=sorted(r.key for r in records), settings=settings, code=code)
     name = f"analysis · {config.study} · {len(records) - left_out} points"
@@ -69,7 +74,16 @@ def _parameters(analysis: StudyAnalysis) -> dict[str, float]:
         for made in a.laws
         if made.bootstrap is not None
     ]
-    of_models = [(of.on.name, of.on.curves[0].metric, of.fit, frozenset[str]()) for of in analysis.joint if of.fit]
+    of_models = [
+        (
+            of.on.name,
+            of.on.curves[0].metric,
+            of.made.fit,
+            unidentified(of.made.fit, of.made.intervals(analysis.confidence)),
+        )
+        for of in analysis.joint
+        if of.made is not None
+    ]
     return {
         f"law/{fit.law.name}/{metric.split('/')[-1]}/{name}/{curve}": value
         for curve, metric, fit, unidentified in [*of_curves, *of_models]

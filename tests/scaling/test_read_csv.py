@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import FathomError
-from src.scaling.read_csv import read_curves
+from src.scaling.read_csv import read_curves, read_sizes
 
 
 def write(folder: Path, text: str) -> Path:
@@ -110,3 +110,22 @@ def test_items_tell_the_noise_of_accuracies_and_chance_is_read(tmp_path: Path) -
     assert curves[0].standard_errors == pytest.approx([0.00707, 0.0505], rel=1e-2)
     losses, _ = read_curves(write(tmp_path, text.replace("10,0,", "10,0.9,")), "loss")
     assert losses[0].standard_errors is None and losses[0].chance == 0
+
+
+def test_sizes_are_read_by_curve_and_may_be_left_empty(tmp_path: Path) -> None:
+    text = "curve,n,value,size\na,10,3,7e9\na,20,2,\nb,10,2\nc,10,2,1000\n"
+    assert read_sizes(write(tmp_path, text)) == {"a": 7e9, "b": None, "c": 1000}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("curve,n,value\na,10,3\n", "line 1: there is no column size"),
+        ("curve,n,value,size\na,10,3,7B\n", "line 2, column size: '7B' is no number of weights; write it as 7e9"),
+        ("curve,n,value,size\na,10,3,-1\n", "line 2, column size: '-1' is no number"),
+        ("curve,n,value,size\na,10,3,1e8\na,20,2,2e8\n", "line 3, column size: 2e8, and 1e\\+08 in an earlier row"),
+    ],
+)
+def test_bad_sizes_are_refused_by_line_and_column(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(FathomError, match=sentence):
+        read_sizes(write(tmp_path, text))

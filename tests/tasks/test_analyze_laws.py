@@ -108,17 +108,20 @@ def test_a_law_of_ones_own_is_fitted_tabled_and_forecast_with(root, monkeypatch,
 def test_the_law_over_model_sizes_is_fitted_to_all_models_together(root, capsys):
     fit_laws(analyze(root, "joint", laws=["joint", "power_floor"]))
     said = capsys.readouterr().out
-    assert "joint, largest" in said and "missed by" in said
+    assert "joint, largest" in said and "size 1e+10 is the best of 3" in " ".join(said.split())
     out = root.parent / "joint"
     (row,) = [row for row in json.loads((out / "laws/laws.json").read_text())["rows"] if row["law"] == "joint"]
-    assert row["curve"] == "all models b full tiny" and "over 3 curves" in row["hold_out"]
+    assert row["curve"] == "all models b full tiny" and "points of the largest size × n" in row["hold_out"]
     for name, truth in zip(("A", "alpha", "beta", "E"), JOINT.example, strict=True):
         assert float(row["parameters"][name].split()[0]) == pytest.approx(truth, rel=0.1)
     page = (out / "results.md").read_text()
     assert "## Over model sizes" in page and "- joint: A = " in page
-    assert "all models b full tiny" in (out / "report.html").read_text()
+    report = (out / "report.html").read_text()
+    assert "all models b full tiny" in report and "Best size" in report
 
     store, run = logged(root, "joint")
+    sizes = predictions(store, run.info.run_id, "best_sizes")
+    assert [(row["examples"], row["size"]) for row in sizes][::3] == [(t * 204_800, 1e10) for t in (2, 4, 8)]
     assert run.data.metrics["law/joint/nll/beta/all models b full tiny"] == pytest.approx(0.15, rel=0.1)
     (beta,) = [row for row in predictions(store, run.info.run_id, "exponents") if row["law"] == "joint"]
     assert (beta["called"], beta["model"]) == ("β", "all models") and beta["low"] < beta["exponent"] < beta["high"]

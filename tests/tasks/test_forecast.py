@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from src.config.analyze import ForecastConfig
 from src.config.check import check
 from src.errors import FathomError
+from src.scaling.laws import CHINCHILLA
 from src.tasks.forecast import forecast_csv
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +61,32 @@ def test_wrong_settings_get_a_sentence(override: str, sentence: str) -> None:
     with pytest.raises(FathomError) as error:
         forecast_csv(check(config, ForecastConfig))
     assert sentence in str(error.value)
+
+
+def sized(*overrides: str) -> ForecastConfig:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("analyze", overrides=["source=csv", "metric=loss", "predict_at=[3200]", *overrides])
+    return check(config, ForecastConfig)
+
+
+def test_laws_over_sizes_say_which_size_is_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    law, rows = CHINCHILLA, ["curve,n,value,size"]
+    for size in (1e8, 4e8, 1.6e9):
+        n = 100 * 2 ** np.arange(5)
+        losses = law.predict(np.stack([n, np.full(5, size)]), np.array(law.example))
+        rows += [f"m{size:g},{k},{loss:.5f},{size:g}" for k, loss in zip(n, losses, strict=True)]
+    (tmp_path / "F.csv").write_text("\n".join(rows))
+    out = tmp_path / "F.json"
+    where = f"source.path={tmp_path / 'F.csv'}", f"out={out}"
+    forecast_csv(sized(*where, "laws=[chinchilla,joint]", "compute.flops=5e12"))
+    *curves, additive, joint = json.loads(out.read_text())
+    assert len(curves) == 3 and (additive["law"], joint["law"]) == ("chinchilla", "joint")
+    assert additive["parameters"]["beta"] == pytest.approx(law.example[3], rel=0.05)
+    (best,) = additive["best_size"]
+    assert best["budget"] == {"examples": 3200, "flops": 5e12, "tokens_per_example": 1}
+    assert {of["size"]: round(of["n"]) for of in best["sizes"]} == {1e8: 3200, 4e8: 2083, 1.6e9: 521}
+    assert 1e8 < best["optimum"]["size"] < 4e9
+    assert f"size {best['sizes'][0]['size']:.4g} is the best of 3" in " ".join(capsys.readouterr().out.split())
+
+    with pytest.raises(FathomError, match="laws: power is a law of one curve"):
+        forecast_csv(sized(*where, "laws=[power]"))

@@ -11,12 +11,13 @@ from src.scaling.curve import Kind
 from src.scaling.laws.broken_laws import BROKEN_1, BROKEN_2, TRANSITION, TRANSITION_FLOOR
 from src.scaling.laws.law import Law, Shape
 from src.scaling.laws.odds_laws import ODDS, ODDS_START
-from src.scaling.laws.power_laws import JOINT, LOG_LINEAR, PAPER, POWER, POWER_FLOOR
+from src.scaling.laws.power_laws import CHINCHILLA, JOINT, KAPLAN, LOG_LINEAR, PAPER, POWER, POWER_FLOOR
 from src.scaling.laws.saturating_laws import EXPONENTIAL, M4, RECTIFIED
 
 CATALOGUE: tuple[Law, ...] = (
     *(PAPER, LOG_LINEAR, ODDS, ODDS_START),
-    *(TRANSITION, POWER_FLOOR, POWER, TRANSITION_FLOOR, RECTIFIED, EXPONENTIAL, M4, BROKEN_1, BROKEN_2, JOINT),
+    *(TRANSITION, POWER_FLOOR, POWER, TRANSITION_FLOOR, RECTIFIED, EXPONENTIAL, M4, BROKEN_1, BROKEN_2),
+    *(JOINT, CHINCHILLA, KAPLAN),
 )
 
 # What is fitted where nothing else is asked for.

@@ -113,8 +113,9 @@ class Law:
     """A functional form.
 
     `formula(n, *parameters)` is vectorised: its arguments broadcast. A law `over_sizes` is fitted to models of several
-    sizes together: `formula(n, size, *parameters)`, with the number of their weights. The formula gives the quantity
-    or, with `odds`, the odds of a share, which keep apart what lies near 1.
+    sizes together: `formula(n, size, *parameters)`, with the number of their weights; `best_size(product, *parameters)`
+    is the size with the lowest loss among all with size · n = product, 0 or infinity where it has no end. The formula
+    gives the quantity or, with `odds`, the odds of a share, which keep apart what lies near 1.
 
     `quantities` says for which kinds of metric the law is meant and what it describes of them: of most laws, the error
     and the loss. `latent` says in which forms forecasts of losses, or of accuracies where it is meant for these alone,
@@ -133,6 +134,7 @@ class Law:
     latent: tuple[Latent, ...] = ()
     odds: bool = False
     over_sizes: bool = False
+    best_size: Callable[..., Any] | None = None
     smallest_n: int = 1
 
     @property

@@ -1,5 +1,7 @@
 """Power laws: straight lines in log-log, with a floor, over model sizes; and the logarithm."""
 
+from typing import Any
+
 import numpy as np
 
 from src.scaling.laws.law import LOSS, PERCENT, Coordinate, Exponent, Latent, Law, Parameter, log
@@ -90,6 +92,17 @@ POWER_FLOOR = Law(
     latent=(Latent(_FLOOR, prior=0.5), Latent(_FLOOR, bounded=True, prior=0.5)),
 )
 
+_OF_SIZE = (
+    Parameter("A", "what a model of 10⁹ weights lacks at unlimited n", 1e-9, np.inf, (0.03, 0.3), relative=True),
+    Parameter("alpha", "exponent of the model's size", 1e-3, 5.0, (0.1, 0.4)),
+)
+_OF_DATA = (
+    Parameter("B", "what finetuning removes of a model of unlimited size, at n = 1", 1e-9, np.inf, (1, 10, 100),
+              relative=True),
+    Parameter("beta", "exponent", 1e-3, 5.0, (0.1, 0.4)),
+)  # fmt: skip
+_FLOOR_OVER_SIZES = Parameter("E", "what is left at unlimited n and size", 0.0, np.inf, (0.0, 0.3, 0.8), relative=True)
+
 JOINT = Law(
     name="joint",
     formula=lambda n, size, A, alpha, beta, E: POWER_FLOOR.formula(n, E, A * (size / 1e9) ** -alpha, beta),
@@ -98,7 +111,7 @@ JOINT = Law(
                   relative=True),
         Parameter("alpha", "exponent of the model's size", -5.0, 5.0, (0.03, 0.3)),
         Parameter("beta", "exponent", 1e-3, 5.0, (0.03, 0.1, 0.3)),
-        Parameter("E", "what is left at unlimited n and size", 0.0, np.inf, (0.0, 0.3, 0.8), relative=True),
+        _FLOOR_OVER_SIZES,
     ),
     quantities={"loss": LOSS},
     latex=r"L = A\,(N/10^9)^{-\alpha}\,D^{-\beta} + E",
@@ -106,4 +119,48 @@ JOINT = Law(
     example=(2.5, 0.1, 0.15, 0.6),
     exponent=Exponent("beta", "β"),
     over_sizes=True,
+    # size^(β−α): one end or the other.
+    best_size=lambda product, A, alpha, beta, E: np.where(alpha > beta, np.inf, 0.0 * product),
+)  # fmt: skip
+
+
+def _hoffmann(product: Any, A: Any, alpha: Any, B: Any, beta: Any) -> np.ndarray:
+    """The size at which A·(size/10⁹)^−α + B·n^−β is least, size·n given (Hoffmann et al., eq. 4)."""
+    return (alpha * A * 1e9**alpha / (beta * B) * product**beta) ** (1 / (alpha + beta))
+
+
+CHINCHILLA = Law(
+    name="chinchilla",
+    formula=lambda n, size, A, alpha, B, beta, E: E + A * (size / 1e9) ** -alpha + B * n**-beta,
+    parameters=(*_OF_SIZE, *_OF_DATA, _FLOOR_OVER_SIZES),
+    quantities={"loss": LOSS},
+    latex=r"L = E + A\,(N/10^9)^{-\alpha} + B\,D^{-\beta}",
+    source="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2",
+    example=(0.4, 0.35, 3, 0.3, 0.6),
+    exponent=Exponent("beta", "β"),
+    over_sizes=True,
+    best_size=lambda product, A, alpha, B, beta, E: _hoffmann(product, A, alpha, B, beta),
+)
+
+KAPLAN = Law(
+    name="kaplan",
+    formula=lambda n, size, A, alpha, B, beta, kappa, E: (
+        E + ((A * (size / 1e9) ** -alpha) ** (1 / kappa) + (B * n**-beta) ** (1 / kappa)) ** kappa
+    ),
+    parameters=(
+        *(*_OF_SIZE, *_OF_DATA),
+        Parameter("kappa", "1: what size and data lack adds up, as in chinchilla; near 0 the larger lack alone counts",
+                  0.05, 3.0, (0.4, 1.0)),
+        _FLOOR_OVER_SIZES,
+    ),
+    quantities={"loss": LOSS},
+    latex=r"L = E + \left((A\,(N/10^9)^{-\alpha})^{1/\kappa} + (B\,D^{-\beta})^{1/\kappa}\right)^{\kappa}",
+    source="Kaplan et al. 2020, arXiv 2001.08361, eq. 1.5 (there κ = β), with a floor",
+    example=(0.4, 0.2, 3, 0.25, 0.6, 0.6),
+    exponent=Exponent("beta", "β"),
+    over_sizes=True,
+    # Least where the sum inside the power is.
+    best_size=lambda product, A, alpha, B, beta, kappa, E: _hoffmann(
+        product, A ** (1 / kappa), alpha / kappa, B ** (1 / kappa), beta / kappa
+    ),
 )  # fmt: skip
