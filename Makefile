@@ -49,8 +49,8 @@ study: $(READY)
 results: $(READY)
 	$(BIN)/python src/analyze.py source=files source.path=docs/data/power_law study=power_law
 	cp multirun/analysis/power_law/results.md docs/data/power_law/tables.md
-	cp multirun/analysis/power_law/laws/*-accuracy.png multirun/analysis/power_law/laws/*-nll.png \
-	   multirun/analysis/power_law/laws/*-errors.png multirun/analysis/power_law/laws/*-training.png docs/pictures/power_law/
+	cp multirun/analysis/power_law/laws/*-accuracy.png multirun/analysis/power_law/laws/*-errors.png \
+	   multirun/analysis/power_law/laws/*-training.png docs/pictures/power_law/
 
 bench: $(READY)
 	$(BIN)/python bench/training_step.py
