@@ -14,9 +14,9 @@ METHOD = (
     "variance between them (per size and pooled over the curve, as a share of a loss, on the logit scale of an "
     "accuracy) and scaled by √(ν/χ²) for what few seeds leave unknown of it; of the test items, the same draw for "
     "every size, seed and curve, since they are the same test; where no per-item scores are kept, the stated standard "
-    "errors in their place, size by size. The scatter about the law beyond that noise is added: what the law misses "
-    "or, with one seed, what other training sets would change. Forecasts add the law's own residuals, widened for the "
-    "fitted parameters, as the noise of a new measurement."
+    "errors in their place, size by size. The scatter about the law beyond that noise is added for what the law "
+    "misses, where that is more than twice the noise, and with one seed for what other training sets would change. "
+    "Forecasts add the law's own residuals, widened for the fitted parameters, as the noise of a new measurement."
 )
 
 
@@ -57,9 +57,11 @@ def bootstrap(curve: Curve, fit: Fit, replicates: int = 1000, confidence: float 
     freedom = len(fit.sizes) - len(fit.parameters)
     values = resampled_means(used, replicates, seed)
     targets = fit.quantity.residual_scale(fit.quantity.from_metric(values))
-    # What the law misses beyond the noise is as unknown at other sizes as at these.
-    misfit = np.sqrt(fit.scatter * freedom / rng.chisquare(freedom, size=(replicates, 1)))
-    targets = targets + misfit * rng.standard_normal(targets.shape)
+    if fit.misses or not used.noise.knows_seeds:
+        # What the law misses is as unknown at other sizes as at these. What scatter a law that holds has by chance is
+        # noise, and counting it again would make intervals too wide.
+        misfit = np.sqrt(fit.scatter * freedom / rng.chisquare(freedom, size=(replicates, 1)))
+        targets = targets + misfit * rng.standard_normal(targets.shape)
     # A fit on a bound or in a bad valley may hold its replicates there: each is tried from the middle of the grid too.
     middle = np.median(fit.law.starts(float(fit.quantity.from_metric(used.means).max()) or 1.0), axis=0)
     starts = (np.tile(start, (replicates, 1)) for start in (fit.parameters, middle))

@@ -29,7 +29,8 @@ class Fit:
 
     `sizes` is n as `Law.predict` takes it, `jacobian` that of the fitted points times √weight, shape (points,
     parameters). `residuals` (measured − fitted) are on the law's residual scale: percent, error, or ln(loss). R² is
-    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise. `unpinned`
+    weighted, on the same scale; `scatter` is s², the variance of the residuals beyond the sizes' noise, and
+    `misses` says that both together are more than twice the noise. `unpinned`
     names the parameters that move along a direction in which the fit does not change. `notes` are sentences: sizes left
     out, a parameter on its bound, what is unpinned, a search that did not converge.
     """
@@ -39,6 +40,7 @@ class Fit:
     sizes: np.ndarray
     weights: np.ndarray
     scatter: float
+    misses: bool
     parameters: np.ndarray
     jacobian: np.ndarray
     r_squared: float
@@ -145,14 +147,16 @@ def fit_points(
     unpinned = _unpinned(law, jacobian)
     flat = [f"not identifiable: the fit does not change along {', '.join(unpinned)}"] if unpinned else []
     stopped = [] if polished.success else ["the search did not converge"]
-    misses = noise.any() and scatter > np.diag(noise).mean()
-    missed = ["misses its points by more than their noise: the intervals hold what it misses"] if misses else []
+    # Twice the noise in all: less happens to a law that holds, with so few points.
+    misses = bool(noise.any() and scatter > 3 * np.diag(noise).mean())
+    missed = ["misses its points by more than twice their noise: the intervals hold what it misses"] if misses else []
     return Fit(
         law=law,
         quantity=quantity,
         sizes=n,
         weights=weights,
         scatter=scatter,
+        misses=misses,
         parameters=parameters,
         jacobian=jacobian,
         r_squared=1 - squares / spread if spread > 0 else float("nan"),

@@ -37,7 +37,7 @@ def curve_of(history):
 
 
 def scientific(metrics):
-    return {k: v for k, v in metrics.items() if not k.startswith("time/") and "tokens_per_second" not in k}
+    return {k: v for k, v in metrics.items() if not k.startswith(("time/", "system/")) and "tokens_per_second" not in k}
 
 
 def test_a_converged_point_says_how_it_was_trained(toy):

@@ -55,10 +55,11 @@ def at_its_first_checkpoint(root, arguments):
 
 
 def scientific(root):
-    """Every point's metrics that are not about time, by what the point is."""
+    """Every point's metrics that are not about time or the machine, by what the point is."""
     store = open_store(None, root)
+    excluded = ("time/", "second", "system/")
     return {
-        (p.model, p.n_examples, p.seed): {k: v for k, v in p.metrics.items() if "time/" not in k and "second" not in k}
+        (p.model, p.n_examples, p.seed): {k: v for k, v in p.metrics.items() if not any(of in k for of in excluded)}
         for p in points(store, "s")
     }
 
