@@ -26,7 +26,8 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from forecast import accept_then_stop, read_flan, read_setfit
+from accept_then_stop import accept_then_stop
+from forecast import read_flan, read_setfit
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table

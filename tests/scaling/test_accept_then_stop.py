@@ -6,7 +6,7 @@ import pytest
 
 from src.scaling.curve import Curve, Measurement
 
-accept_then_stop = runpy.run_path(str(Path(__file__).parents[2] / "bench/forecast.py"))["accept_then_stop"]
+accept_then_stop = runpy.run_path(str(Path(__file__).parents[2] / "bench/accept_then_stop.py"))["accept_then_stop"]
 
 
 def test_the_flat_start_is_left_out_of_the_line() -> None:

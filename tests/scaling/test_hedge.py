@@ -85,11 +85,10 @@ def test_a_curve_of_one_size_has_no_line():
 
 
 @pytest.mark.parametrize(("study", "ratio"), [("Caltech", 8), ("NMT", 8)])
-def test_intervals_hold_where_a_studys_curves_err_together(study, ratio, monkeypatch):
+def test_intervals_hold_where_a_studys_curves_err_together(study, ratio):
     """These curves go on to fall by another share, the same for all, of what their past tells."""
     if not (ROOT / "../shared/data/revisiting_nsl").exists():
         pytest.skip("../shared/data/revisiting_nsl is not there")
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
     bench = runpy.run_path(str(ROOT / "bench/tournament.py"))
     pairs = [(curve, short) for curve in bench["read_nsl"]()[study] if (short := bench["cut"](curve, ratio))]
     answers = forecast([short for _, short in pairs], sorted({int(curve.sizes[-1]) for curve, _ in pairs}))
