@@ -242,6 +242,8 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true")
     asked = parser.parse_args()
     pool = {name: of for name, of in studies().items() if not asked.studies or name in asked.studies.split(",")}
+    if len(pool) < 2:
+        parser.error("a study is judged with what others chose: name two at least")
     wanted = [(name, ratio) for ratio in map(int, asked.ratios.split(",")) for name in pool]
     made = (case(name, pool[name], ratio, asked.slow) for name, ratio in track(wanted, transient=True))
     cases = [c for c in made if c is not None]
@@ -296,12 +298,9 @@ def main() -> None:
         name: np.mean([c.ours[left_out[name]].held.mean(1) for c in cases if c.study == name], 0) for name in left_out
     }
     console.print("coverage, mean over studies:", " / ".join(f"{share:.0%}" for share in np.mean([*held.values()], 0)))
-    console.print("least of a study at 90 %:", min((f"{of[-1]:.0%} {name}" for name, of in held.items()), key=_share))
+    least = min(held, key=lambda name: held[name][-1])
+    console.print(f"least of a study at 90 %: {held[least][-1]:.0%} {least}")
     console.print(f"chosen from all studies: {chosen(cases)}; in use: {HEDGE}")
-
-
-def _share(text: str) -> float:
-    return float(text.split("%")[0])
 
 
 def _has(c: Case, who: str) -> bool:
