@@ -1,10 +1,14 @@
 """The loss of a causal language model on chosen positions."""
 
+import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import Module, functional
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 IGNORE = -100
+# Logits in memory at a time (float32: 256 MiB); with a vocabulary of 128k that is 523 positions.
+LOGITS = 2**26
 
 
 def token_nll(model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, targets: Tensor) -> Tensor:
@@ -14,10 +18,20 @@ def token_nll(model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, t
     predicted from there, or IGNORE. Positions that jump back start a new example that attends to nothing before it.
     Returns one float32 value for each target that is not ignored, in row-major order.
 
-    Only the chosen positions go through the output layer: with a vocabulary of 128k the logits of all positions would
-    outweigh everything else in memory.
+    Only the chosen positions go through the output layer, and no more of them at a time than make LOGITS logits: with a
+    vocabulary of 128k the logits of all positions would outweigh everything else in memory.
     """
     hidden = model.get_decoder()(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
     chosen = targets != IGNORE
-    logits = model.get_output_embeddings()(hidden[chosen])
-    return functional.cross_entropy(logits.float(), targets[chosen], reduction="none")
+    states, wanted = hidden[chosen], targets[chosen]
+    head = model.get_output_embeddings()
+    at_a_time = max(1, LOGITS // model.config.vocab_size)
+    if len(wanted) <= at_a_time:
+        return _nll(head, states, wanted)
+    # The backward pass computes a chunk's logits again rather than finding all of them kept.
+    chunks = zip(states.split(at_a_time), wanted.split(at_a_time), strict=True)
+    return torch.cat([checkpoint(_nll, head, some, target, use_reentrant=False) for some, target in chunks])
+
+
+def _nll(head: Module, states: Tensor, targets: Tensor) -> Tensor:
+    return functional.cross_entropy(head(states).float(), targets, reduction="none")
