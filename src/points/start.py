@@ -10,6 +10,7 @@ from src.errors import FathomError
 from src.points.base import Base
 from src.points.export import load_export
 from src.points.point import Point
+from src.tracking import tags as tag
 from src.tracking.ownership import complete_run, key_lock, runs_of_key
 from src.tracking.query import download
 from src.tracking.store import Store
@@ -31,9 +32,36 @@ def first_weights(store: Store, point: Point, run_point: Callable[[Point], str])
     first = point.first
     if first is None:
         return None
-    run_id = run_of(store, first, run_point)
+    return kept_weights(store, run_of(store, first, run_point))
+
+
+def load_run(store: Store, base: Base, run_id: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model that a run left; an adapter is merged into the weights that it was trained on, and into no others.
+
+    Raises FathomError where the run kept none, or where those that it started from are not there any more.
+    """
+    return load_export(lambda: _start_of(store, base, run_id).load(), kept_weights(store, run_id))
+
+
+def _start_of(store: Store, base: Base, run_id: str) -> Start:
+    run = store.client.get_run(run_id)
+    before = run.data.params.get("first", "0")
+    if before.split()[0] == "0":
+        return Start(base, None)
+    key = run.data.tags.get(tag.FIRST, "")
+    first = complete_run(runs_of_key(store, run.info.experiment_id, key), key)
+    if first is None:
+        raise FathomError(
+            f"run_id: {run_id} was trained after {before}, whose run is not in its study any more; "
+            "run the command that made it again, with tracking.save_model=true"
+        )
+    return Start(base, kept_weights(store, first.info.run_id))
+
+
+def kept_weights(store: Store, run_id: str) -> Path:
+    """The directory of the weights that a run kept, copied here once. Raises FathomError if it kept none."""
     weights = store.root / "exports" / run_id
-    with key_lock(store, f"{first.key}.weights", f"the weights of {first.name}"):
+    with key_lock(store, f"{run_id}.weights", f"the weights of run {run_id}"):
         if not weights.exists():
             download(store, run_id, "model", weights)
     return weights

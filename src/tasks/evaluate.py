@@ -8,10 +8,9 @@ from src.evaluation.measure import measure
 from src.modules.training import prepare_torch, resolve_precision
 from src.points.base import find_base
 from src.points.code_identity import code_of
-from src.points.export import load_export
 from src.points.point import settings_of, test_of
+from src.points.start import load_run
 from src.tracking.identity import file_digest, run_key
-from src.tracking.query import download
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -25,17 +24,13 @@ def evaluate(config: EvalConfig) -> None:
     base = find_base(config.model, config.trainer, config.tracking)
     device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    weights = None
     if config.run_id is not None:
-        weights = store.root / "exports" / config.run_id
-        if not weights.exists():
-            trained = store.client.get_run(config.run_id).data.params
-            if trained.get("model") != config.model.label:
-                raise FathomError(
-                    f"run_id: {config.run_id} finetuned {trained.get('model')}, not {config.model.label}; "
-                    "choose the same model= as that run"
-                )
-            download(store, config.run_id, "model", weights)
+        trained = store.client.get_run(config.run_id).data.params
+        if trained.get("model") != config.model.label:
+            raise FathomError(
+                f"run_id: {config.run_id} finetuned {trained.get('model')}, not {config.model.label}; "
+                "choose the same model= as that run"
+            )
     key = run_key(
         "evaluate",
         base=base.digest,
@@ -60,7 +55,7 @@ def evaluate(config: EvalConfig) -> None:
             log.info("%s: complete already, run %s", name, run.id)
             return
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
-        model, tokenizer = load_export(base.load, weights) if weights else base.load()
+        model, tokenizer = load_run(store, base, config.run_id) if config.run_id else base.load()
         result = measure(model, tokenizer, benchmark, test, config, device)
         run.log_table("predictions", result.rows)
         run.log_items(result.items)

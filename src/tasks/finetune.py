@@ -19,6 +19,7 @@ from src.points.train import train
 from src.sweeps.job import SweepJob
 from src.tracking.runs import Run, claim
 from src.tracking.store import open_store
+from src.tracking.tags import FIRST
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def run_point(point: Point, job: SweepJob) -> str:
         name=point.name,
         parent=job.parent,
         params=point.params,
-        tags={"fathom.overrides": " ".join(job.overrides)},
+        tags={"fathom.overrides": " ".join(job.overrides)} | ({FIRST: point.first.key} if point.first else {}),
     ) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", point.name, run.id)

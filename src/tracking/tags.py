@@ -3,6 +3,7 @@
 KIND = "fathom.kind"
 KEY = "fathom.key"
 COMPLETE = "fathom.complete"
+FIRST = "fathom.first"
 FAILURE = "fathom.failure"
 OWNER = "fathom.owner"
 HEARTBEAT = "fathom.heartbeat"

@@ -33,7 +33,7 @@ def evaluated(config):
     ids=["full", "lora"],
 )
 def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
-    config = toy(method=method, recipe={"lr": 1e-2})
+    config = toy(method=method, recipe={"lr": 1e-2}, first={"benchmark": toy.benchmark(), "n_examples": 0})
     finetune(config)
     (record,) = points(open_store(None, config.tracking.root), "toy")
     evaluate(evaluation(config, run_id=record.run_id))
@@ -41,6 +41,32 @@ def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
     (run,) = evaluated(config)
     for metric in ("eval/accuracy", "eval/nll", "eval/format_error_rate"):
         assert run.data.metrics[metric] == record.metrics[metric]
+
+
+LORA = {"name": "lora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+
+
+@pytest.mark.parametrize("method", [{"name": "full"}, LORA], ids=["full", "lora"])
+def test_weights_that_were_trained_after_a_first_point_evaluate_to_the_numbers_of_their_point(toy, method):
+    first = {"benchmark": toy.benchmark(), "n_examples": 40}
+    config = toy(method=method, first=first, recipe={"epochs": None, "steps": 20, "lr": 1e-2})
+    finetune(config)
+    store = open_store(None, config.tracking.root)
+    (record,) = [p for p in points(store, "toy") if "first" in p.params]
+    evaluate(evaluation(config, run_id=record.run_id))
+    (run,) = evaluated(config)
+    assert run.data.metrics["eval/nll"] == record.metrics["eval/nll"]
+
+
+def test_an_adapter_whose_first_point_is_gone_is_refused(toy):
+    first = {"benchmark": toy.benchmark(), "n_examples": 4}
+    config = toy(method=LORA, first=first)
+    finetune(config)
+    store = open_store(None, config.tracking.root)
+    of_first, record = sorted(points(store, "toy"), key=lambda p: "first" in p.params)
+    store.client.delete_run(of_first.run_id)
+    with pytest.raises(FathomError, match=rf"{record.run_id} was trained after 4 echo, whose run is not in its study"):
+        evaluate(evaluation(config, run_id=record.run_id))
 
 
 def test_a_base_evaluates_like_the_point_without_examples(toy):
