@@ -14,7 +14,7 @@ def run(config: DictConfig, command: str, task: str) -> None:
     """Check `config` against the class `command`, then call `task` with it; both are written "module:name".
 
     The task's module is imported only once the configuration holds, so that a typo answers at once. A FathomError
-    ends in its sentence and exit status 1, without a traceback.
+    ends in its sentence and its exit status, without a traceback.
     """
     try:
         from src.config.check import check
@@ -24,7 +24,7 @@ def run(config: DictConfig, command: str, task: str) -> None:
         _imported(task)(checked)
     except FathomError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_status)
 
 
 def _imported(place: str) -> Any:

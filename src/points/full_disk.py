@@ -1,15 +1,12 @@
 """A full disk, told in a sentence whichever library met it."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
 
 from src.errors import FathomError
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-FULL_IN_WORDS = ("No space left", "File too large", "Disk quota exceeded")
+from src.tracking.storage_errors import FULL, FULL_IN_WORDS
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
@@ -42,3 +43,10 @@ class SweepJob:
                 f"the sweep froze this point as {self.key}, but it is {key} now: code, data or base changed after the "
                 "sweep started. Start the sweep again; what is complete and unchanged will not be run twice"
             )
+
+
+def quoted(text: str) -> str:
+    """Text as the value of a Hydra override, in which `=` and `,` have no meaning of their own."""
+    # Backslashes are escaped only where Hydra reads them so: before a quote.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

@@ -18,7 +18,7 @@ from src.config.train import TrainConfig
 from src.points.point import Point, PoolTooSmall, identify
 from src.study.curves import metric_name
 from src.sweeps import local_processes as job_process
-from src.sweeps.job import SweepJob
+from src.sweeps.job import SweepJob, quoted
 from src.sweeps.names import chart_labels, sweep_name, untold_overrides
 from src.tracking.identity import digest
 from src.tracking.query import PointRecord
@@ -150,7 +150,7 @@ def _start(job: Job, point: Point, parent: Sweep) -> Running:
     arguments = [
         f"--config-path={frozen}",
         "--config-name=config",
-        f"hydra.run.dir={job.directory}",
+        f"hydra.run.dir={quoted(str(job.directory))}",
         "trainer.progress_bar=false",
     ]
     told = SweepJob(parent.id, point.key, job.overrides, list(point.untold)).environment()

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from src.errors import FathomError
+from src.tracking.storage_errors import storing
 
 # MLflow's limits for one request and for a name.
 BATCH = 1000
@@ -26,13 +27,14 @@ class Spool:
     """The unsent metrics of one run, as JSON lines in a file. Safe to use from several threads."""
 
     def __init__(self, client: MlflowClient, run_id: str, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / f"{run_id}.jsonl"
         self._client = client
         self._run_id = run_id
-        self._unsent = _read(self.path)
-        self._file = self.path.open("a", encoding="utf-8")
-        self._file.write("\n")  # ends a line that may be torn
+        with storing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._unsent = _read(self.path)
+            # Unbuffered: what a full disk refused once is not tried again when the file is closed.
+            self._file = self.path.open("ab", buffering=0)
         self._lock = threading.Lock()
         self._sending = threading.Lock()
 
@@ -49,11 +51,13 @@ class Spool:
                     "_ - . : of at most 250 characters"
                 )
         new = [Metric(name, float(value), now, int(step)) for name, value in metrics.items()]
-        lines = "".join(json.dumps([m.key, m.value, m.timestamp, m.step]) + "\n" for m in new)
-        with self._lock:
+        # A line begins with its newline, so that it stands alone after one that was torn.
+        lines = "".join("\n" + json.dumps([m.key, m.value, m.timestamp, m.step]) for m in new)
+        with self._lock, storing(self.path.parent):
+            left = lines.encode()
+            while left:  # a disk that is almost full takes a part, and refuses the rest
+                left = left[self._file.write(left) :]
             self._unsent += new
-            self._file.write(lines)
-            self._file.flush()
 
     def send(self) -> None:
         """Write everything to the store. What MLflow raises passes through; nothing is lost by it."""

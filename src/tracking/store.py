@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock
 
@@ -23,13 +23,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
-from src.errors import FathomError
+from src.errors import FathomError, OutOfReach
+from src.tracking.client import AWAY_STATUSES, PatientClient
 from src.tracking.relocation import follow_move
 from src.tracking.secrets import redact
+from src.tracking.storage_errors import storing
 
 SQLITE = "sqlite:///"
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
+PATIENCE_SECONDS = 600.0
 # By this tag MLflow's UI opens a study as training runs; newer versions go by the browser instead (src/tracking/ui.py).
 KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 
@@ -80,17 +83,25 @@ class Store:
         return (self.root / "artifacts").as_uri() if _keeps_artifacts_under_root(self.uri) else None
 
 
-def open_store(uri: str | None, root: Path, flush_seconds: float = 10.0) -> Store:
+def open_store(
+    uri: str | None, root: Path, flush_seconds: float = 10.0, patience_seconds: float = PATIENCE_SECONDS
+) -> Store:
     """The store at an MLflow tracking URI; `uri` None: SQLite at `<root>/mlflow.db`.
 
-    Metrics are written at least every `flush_seconds`. Raises FathomError for a file store (MLflow refuses them), and
-    for a server that does not answer within seconds.
+    Metrics are written at least every `flush_seconds`. A store that goes away later is waited for, `patience_seconds`
+    at a time. Raises FathomError for a file store (MLflow refuses them) and a root that cannot be written to, and
+    OutOfReach for a server that does not answer within seconds.
     """
     root = root.expanduser().resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    uri = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
-    if _keeps_artifacts_under_root(uri):
-        return Store(_database_client(uri, root), uri, root, flush_seconds)
+    with storing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        uri = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
+        client = _database_client(uri, root) if _keeps_artifacts_under_root(uri) else _server_client(uri, root)
+    patient = cast(MlflowClient, PatientClient(client, uri, root, patience_seconds))
+    return Store(patient, uri, root, flush_seconds)
+
+
+def _server_client(uri: str, root: Path) -> MlflowClient:
     if uri.startswith(("http://", "https://")):
         _probe(uri)
     elif not uri.startswith("databricks"):
@@ -98,7 +109,7 @@ def open_store(uri: str | None, root: Path, flush_seconds: float = 10.0) -> Stor
             f"tracking.uri={redact(uri)} is no database and no server (MLflow keeps no runs in plain directories any "
             f"more): use sqlite:///<path>/mlflow.db, or null for {root}/mlflow.db"
         )
-    return Store(MlflowClient(tracking_uri=uri), uri, root, flush_seconds)
+    return MlflowClient(tracking_uri=uri)
 
 
 def _database_client(uri: str, root: Path) -> MlflowClient:
@@ -108,11 +119,15 @@ def _database_client(uri: str, root: Path) -> MlflowClient:
     """
     locks = _locks(uri, root)
     locks.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    # It reports a new table, and shows the traceback of every error that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with FileLock(locks / "store.lock"):
         try:
-            client = MlflowClient(tracking_uri=uri)
-            client.search_experiments(max_results=1)
+            with storing(root):
+                client = MlflowClient(tracking_uri=uri)
+                client.search_experiments(max_results=1)
+        except FathomError:
+            raise
         except Exception as error:
             raise FathomError(
                 f"the tracking store {redact(uri)} cannot be opened: {redact(_first_line(error))}; "
@@ -140,7 +155,7 @@ def _probe(uri: str) -> None:
             raise_on_status=False,
         )
     except Exception as error:
-        raise FathomError(
+        raise OutOfReach(
             f"no tracking server answers at {shown} ({_reason(error)}): start it or correct tracking.uri, "
             "or set tracking.uri=null to keep runs in a local file"
         ) from error
@@ -148,6 +163,10 @@ def _probe(uri: str) -> None:
         raise FathomError(
             f"the tracking server at {shown} refuses access (status {answer.status_code}): set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment"
+        )
+    if answer.status_code in AWAY_STATUSES:
+        raise OutOfReach(
+            f"the tracking server at {shown} is away (status {answer.status_code}): wait for it, or start it"
         )
     if answer.status_code != 200:
         raise FathomError(

@@ -129,7 +129,8 @@ def test_sizes_beyond_one_benchmarks_pool_are_left_out_of_its_curve_alone(tmp_pa
 
 def test_a_failed_point_leaves_the_others_and_is_told_at_the_end(tmp_path):
     root = tmp_path / "mlruns"
-    result = run(root, "n_examples=4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2")
+    sweep = ["n_examples=4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2"]
+    result = run(root, *sweep, "hydra.sweep.subdir='lr=${recipe.lr},n=${n_examples}'")  # as override_dirname makes them
     assert result.returncode == 1
     assert "training diverged: the gradient is" in " ".join(result.stdout.split())
     assert "Traceback" not in result.stderr
@@ -209,7 +210,7 @@ def test_two_ranks_converge_at_the_same_step_as_one_and_choose_the_same_learning
 
 def test_a_tracking_server_that_does_not_answer_is_named(tmp_path):
     result = run(tmp_path / "mlruns", "tracking.uri=http://127.0.0.1:9", multirun=False)
-    assert result.returncode == 1
+    assert result.returncode == 75  # try again later
     assert "http://127.0.0.1:9" in result.stderr
     assert "Traceback" not in result.stderr
 
