@@ -11,7 +11,7 @@ from src.models.prompt import Encoded
 from src.modules.plan import pack
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning's precision plugins refuse to convert one that is
 class Pass:
     """One forward pass of an optimiser step. The tensors are (rows, tokens), int64.
 
@@ -73,14 +73,15 @@ def lay_out(examples: Sequence[Encoded], layout: Layout) -> list[Pass]:
 
 
 def even_out(passes: list[Pass], number: int) -> list[Pass]:
-    """The same step in exactly `number` passes: ranks and Lightning's accumulation need equal counts.
+    """The same passes and so many blank ones before them that there are `number`.
 
-    The passes added hold two tokens and no target, so they cost next to nothing and add a gradient of zero.
+    Ranks and Lightning's accumulation need equal counts. A blank holds two tokens and no target, so it costs next to
+    nothing and adds a gradient of zero.
     """
     two = torch.zeros(1, 2, dtype=torch.long)
-    blank = Pass(two, torch.arange(2)[None], torch.full_like(two, IGNORE), 0, passes[0].answer_tokens, last=False)
-    blanks = [blank] * (number - len(passes))
-    return [*blanks, *passes]
+    answer_tokens = passes[0].answer_tokens if passes else 0
+    blank = Pass(two, torch.arange(2)[None], torch.full_like(two, IGNORE), 0, answer_tokens, last=False)
+    return [blank] * (number - len(passes)) + passes
 
 
 def collate(rows: Sequence[Sequence[Encoded]], one_row: bool = False) -> Pass:

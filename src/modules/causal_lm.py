@@ -114,14 +114,15 @@ class CausalLM(LightningModule):
         step = self.global_step
         if step % self.log_every == 0 or step in (1, self.optimisation.total_steps):
             now = time.perf_counter()
-            # Every rank's sum lacks what the other ranks saw.
-            loss = self.trainer.strategy.reduce(self._loss, reduce_op="sum")
+            # Every rank's sums lack what the other ranks saw.
+            sums = torch.stack([self._loss.double(), torch.tensor(self._tokens, device=self._loss.device).double()])
+            loss, tokens = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
             self.log_now(
                 {
-                    "train/loss": float(loss),
+                    "train/loss": loss,
                     "train/lr": self._lr,
                     "train/grad_norm": float(self._grad_norm),
-                    "train/tokens_per_second": self._tokens * self.trainer.world_size / (now - self._since),
+                    "train/tokens_per_second": tokens / (now - self._since),
                 }
             )
             self._tokens, self._since = 0, now

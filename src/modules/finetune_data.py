@@ -1,6 +1,7 @@
 """The LightningDataModule of a finetuning run: the plan of optimiser steps, served pass by pass."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from lightning import LightningDataModule
@@ -8,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from src.models.prompt import Encoded
 from src.modules.batch import Layout, Pass, even_out, lay_out
-from src.modules.plan import StepPlan
+from src.modules.plan import StepPlan, spread
 
 VALIDATED_TOGETHER = 32  # examples
 
@@ -16,8 +17,9 @@ VALIDATED_TOGETHER = 32  # examples
 class FinetuneData(LightningDataModule):
     """Serves the passes of each optimiser step of `plan`; after a resume, from the step that was reached.
 
-    `train` and `val` are encoded examples, `plan` holds the indices into `train` of each step. Every step has
-    `passes_per_step` passes on every rank; Lightning accumulates gradients over them. `val` is the Validation
+    `train` and `val` are encoded examples, `plan` holds the indices into `train` of each step. Its examples are shared
+    out among `world_size` ranks, nearly equal tokens to each. Every step has `passes_per_step` passes on every rank;
+    Lightning accumulates gradients over them. `val` is the Validation
     callback's to go through: Lightning's own validation knows no steps that grow.
     """
 
@@ -35,18 +37,26 @@ class FinetuneData(LightningDataModule):
         self.plan = plan
         self.layout = layout
         self.world_size = world_size
-        lengths = [len(example) for example in train]
-        fits = plan.batch_size * max(lengths) <= layout.micro_batch_tokens
-        most = 1 if fits else max(layout.passes([lengths[i] for i in step]) for step in plan)
-        self.passes_per_step = -(-most // world_size)
+        fits = plan.batch_size * max(len(example) for example in train) <= layout.micro_batch_tokens
+        shares = () if fits else (share for step in range(len(plan)) for share in self._shares(step))
+        lengths = ([len(train[i]) for i in share] for share in shares if share)
+        self.passes_per_step = max(map(layout.passes, lengths), default=1)
 
     def passes(self, step: int, rank: int = 0) -> list[Pass]:
         """What `rank` computes in a step. The last pass of every rank is marked, since it ends the step there."""
-        laid_out = lay_out([self.train[i] for i in self.plan[step]], self.layout)
-        evened = even_out(laid_out, self.passes_per_step * self.world_size)
-        # Blanks come first, so the rank that holds fewest real passes still ends on the marked position.
-        mine = evened[rank :: self.world_size]
-        return [Pass(**{**vars(part), "last": i == len(mine) - 1}) for i, part in enumerate(mine)]
+        share = self._shares(step)[rank]
+        laid_out = lay_out([self.train[i] for i in share], self.layout) if share else []
+        mine = even_out(laid_out, self.passes_per_step)
+        answer_tokens = sum(len(self.train[i].answer) for i in self.plan[step])
+        return [replace(part, answer_tokens=answer_tokens, last=i == len(mine) - 1) for i, part in enumerate(mine)]
+
+    def _shares(self, step: int) -> list[list[int]]:
+        """The examples of a step by rank. A rank has none where there are fewer than ranks."""
+        examples = self.plan[step]
+        if self.world_size == 1:
+            return [examples]
+        parts = spread([len(self.train[i]) for i in examples], self.world_size)
+        return [[examples[i] for i in part] for part in parts]
 
     def train_dataloader(self) -> DataLoader[Pass]:
         assert self.trainer is not None

@@ -58,17 +58,25 @@ def step_plan(n: int, batch_size: int, *, epochs: int | None, steps: int | None,
 def pack(lengths: Sequence[int], row_length: int) -> list[list[int]]:
     """Lay examples of the given lengths into as few rows of at most `row_length` tokens as a greedy rule finds.
 
-    Longest first into the emptiest row (LPT scheduling), so that rows come out equally long and little is padded.
+    Rows come out nearly equally long (see `spread`), so little is padded.
     Returns the indices in each row. A length above `row_length` is the caller's error.
     """
     if max(lengths) > row_length:
         raise ValueError(f"an example of {max(lengths)} tokens does not fit in a row of {row_length}")
-    longest_first = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     for n_rows in range(math.ceil(sum(lengths) / row_length), len(lengths) + 1):
-        rows: list[tuple[int, int, list[int]]] = [(0, row, []) for row in range(n_rows)]
-        for i in longest_first:
-            filled, row, members = rows[0]
-            heapq.heapreplace(rows, (filled + lengths[i], row, [*members, i]))
-        if max(filled for filled, _, _ in rows) <= row_length:
-            return [members for _, _, members in sorted(rows, key=lambda entry: entry[1])]
+        rows = spread(lengths, n_rows)
+        if max(sum(lengths[i] for i in row) for row in rows) <= row_length:
+            return rows
     raise AssertionError("one example to a row always fits")
+
+
+def spread(lengths: Sequence[int], parts: int) -> list[list[int]]:
+    """Examples of the given lengths in so many parts of nearly equal tokens, by their indices.
+
+    Longest first into the emptiest part: LPT scheduling (Graham 1969).
+    """
+    filled: list[tuple[int, int, list[int]]] = [(0, part, []) for part in range(parts)]
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        tokens, part, members = filled[0]
+        heapq.heapreplace(filled, (tokens + lengths[i], part, [*members, i]))
+    return [members for _, _, members in sorted(filled, key=lambda entry: entry[1])]

@@ -71,11 +71,17 @@ def fit(
         save_top_k=1,
         save_on_train_epoch_end=False,
     )
+    precision = resolve_precision(config)
+    if precision == "bf16-true":
+        # Lightning would cast the buffers too, and in bfloat16 a rotary embedding's angles are off by radians.
+        for parameter in module.parameters():
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.bfloat16()
     trainer = Trainer(
         accelerator=config.accelerator,
         devices=config.devices,
         strategy=strategy,
-        precision=resolve_precision(config),  # type: ignore[arg-type]
+        precision="bf16-mixed" if precision == "bf16-mixed" else "32-true",
         max_steps=len(data.plan),
         max_epochs=1,
         accumulate_grad_batches=data.passes_per_step,

@@ -105,13 +105,14 @@ class Validation(Callback):
     def _losses(self, trainer: Trainer, module: CausalLM) -> tuple[Tensor, Tensor]:
         """By validation example the loss summed over its answer tokens, and their number: (examples,), float64."""
         module.eval()
-        shape = (2, trainer.world_size, len(self._passes), VALIDATED_TOGETHER)
+        # The passes are dealt out to the ranks in turn: so laid out, their examples are in one device's order.
+        shape = (2, len(self._passes), trainer.world_size, VALIDATED_TOGETHER)
         sums = torch.zeros(shape, dtype=torch.float64, device=module.device)
         with torch.no_grad():
             for i, part in enumerate(self._passes):
                 of_pass = trainer.strategy.validation_step(part, i)
                 assert isinstance(of_pass, Tensor)
-                sums[:, trainer.global_rank, i, : of_pass.shape[1]] = of_pass
+                sums[:, i, trainer.global_rank, : of_pass.shape[1]] = of_pass
         module.train()
         # The same numbers on every rank, so that all decide alike.
         losses, tokens = trainer.strategy.reduce(sums, reduce_op="sum").flatten(1).cpu()

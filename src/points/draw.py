@@ -60,8 +60,7 @@ def training_data(point: Point, train: list[Encoded], val: list[Encoded], steps:
         micro_batch_tokens=config.trainer.micro_batch_tokens,
         one_row=getattr(config.model, "attn_implementation", "sdpa").startswith("flash"),
     )
-    world_size = config.trainer.devices if config.trainer.strategy != "auto" else 1
-    return FinetuneData(train, val, plan, layout, world_size)
+    return FinetuneData(train, val, plan, layout, config.trainer.devices)
 
 
 def shots_that_fit(point: Point, drawn: Drawn, prompts: PromptFormat) -> list[Shot]:

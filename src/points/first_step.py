@@ -18,7 +18,7 @@ def show_first_step(point: Point) -> None:
     tokenizer = point.base.tokenizer()
     drawn = draw(point, PromptFormat(tokenizer, point.config.model.plain_prompt))
     data = training_data(point, drawn.train, drawn.val)
-    passes = data.passes(0)
+    passes = [part for rank in range(data.world_size) for part in data.passes(0, rank)]  # one rank's after another's
     for number, part in enumerate(passes, start=1):
         rows, width = part.input_ids.shape
         console.rule(f"{point.name}: step 1 of {len(data.plan)}, pass {number} of {len(passes)}")

@@ -180,7 +180,7 @@ def test_two_data_parallel_ranks_give_the_result_of_one(tmp_path):
     root = tmp_path / "mlruns"
     common = ["n_examples=9", "trainer.micro_batch_tokens=300", "recipe.max_length=256"]
     one = run(root, *common, multirun=False)
-    two = run(root, *common, "trainer.strategy=ddp", "trainer.devices=2", multirun=False)
+    two = run(root, *common, "trainer.devices=2", multirun=False)
     assert (one.returncode, two.returncode) == (0, 0), two.stderr
     nll = [p.metrics["eval/nll"] for p in points(open_store(None, root), "s")]
     assert len(nll) == 2
