@@ -21,6 +21,7 @@ from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
 from src.generation.nll import answer_nll
+from src.generation.precision import move
 from src.generation.sampled import SampledEngine
 from src.models.prompt import PromptFormat, Shot
 from src.modules.training import resolve_precision
@@ -59,7 +60,7 @@ def measure(
     """
     # Half the memory and several times the speed where training computed in bfloat16 too.
     dtype = torch.bfloat16 if resolve_precision(config.trainer).startswith("bf16") else torch.float32
-    model.to(device, dtype)  # type: ignore[arg-type]
+    move(model, device, dtype)
     model.eval()
     if isinstance(benchmark, LmEval):
         return _by_harness(model, tokenizer, benchmark)

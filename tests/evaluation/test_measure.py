@@ -74,3 +74,14 @@ def test_every_metric_of_the_items_is_the_mean_of_its_values_by_item(toy):
     assert result.items["eval/accuracy"].dtype == np.uint8
     nll, tokens = (np.array([row[field] for row in result.rows]) for field in ("nll", "answer_tokens"))
     assert result.metrics["eval/nll"] == pytest.approx(nll.sum() / tokens.sum())
+
+
+def test_in_bfloat16_the_rotary_frequencies_stay_exact(toy):
+    config = toy(trainer={"precision": "bf16-mixed"})
+    model, tokenizer = identify(config).base.load()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    measure(model, tokenizer, config.benchmark, config.benchmark.test(), config, torch.device("cpu"))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert any("inv_freq" in name for name in before)
+    for name, buffer in model.named_buffers():
+        assert buffer.dtype == torch.float32 and torch.equal(buffer, before[name])
