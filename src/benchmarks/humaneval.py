@@ -12,8 +12,8 @@ from src.benchmarks.data.code_pool import code_pool
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
 from src.benchmarks.data.parquet_files import read_parquet
-from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function
-from src.sandbox.program import Program
+from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function, function_head
+from src.sandbox.program import Limits, Program
 
 REPO = "openai/openai_humaneval"
 _FIELDS: dict[str, type] = dict.fromkeys(("prompt", "entry_point", "canonical_solution"), str)
@@ -76,10 +76,16 @@ class HumanEval(CodeBenchmark):
     def data_files(self) -> list[Path]:
         return [file for file in (self.path, self.plus_file, self.pool_file) if file is not None]
 
+    @property
+    def limits(self) -> Limits:
+        """HumanEval+ has hundreds of inputs a function, and its reference runs beside."""
+        return Limits(cpu_seconds=5, waiting_seconds=5.0) if self.plus_file else Limits()
+
     def program(self, example: Example, completion: str) -> Program:
         """`gold` is the function's name. Some tests call helpers that the prompt defines, so it supports them."""
         code = continued_function(example.prompt, example.gold, completion)
-        return Program(code, tests=example.hidden, support=example.prompt, entry_point=example.gold)
+        support = function_head(example.prompt)
+        return Program(code, tests=example.hidden, support=support, entry_point=example.gold)
 
 
 def _example(row: dict[str, Any], tests: str) -> Example:

@@ -9,11 +9,11 @@ or equalling everything changes only what it answers, and an answer has to be th
 no verdict, which is a failure.
 
 `bubblewrap`: namespaces for processes, users, network, IPC and host name; of the file system only the interpreter, its
-libraries and an empty /tmp in memory; kernel limits on CPU time, address space, file size, processes and open files;
-a count of processes and of memory over all of them; a wall clock. Not covered: bugs in the kernel or in bubblewrap;
-what can be read in the interpreter's and the libraries' own directories; CPU caches and timing; many programs at once
-that together use up the machine, each within its limits. Started by root, the kernel's limit on processes does not
-hold in a namespace, and only the count (every 0.02 s) stops a fork bomb.
+libraries and an empty /tmp in memory; kernel limits on CPU time, address space, file size, processes and open files; a
+count of processes, of memory and of time spent waiting over all of them; a wall clock. Not covered: bugs in the kernel
+or in bubblewrap; what can be read in the interpreter's and the libraries' own directories; CPU caches and timing; many
+programs at once that together use up the machine, each within its limits. Started by root, the kernel's limit on
+processes does not hold in a namespace, and only the count (every 0.02 s) stops a fork bomb.
 
 `limits_only`: the kernel limits, an empty environment, a scratch directory, and a keeper that kills what is left. The
 program can read whatever the user can, write and send it anywhere, and kill or trace other processes of the user, with
@@ -43,7 +43,7 @@ from selectors import EVENT_READ, DefaultSelector
 from src.errors import FathomError
 from src.sandbox.bubblewrap import BOX, INSIDE, bubblewrap, environment, python, require_bubblewrap
 from src.sandbox.program import Limits, Mode, Program, Result
-from src.sandbox.watch import descendants, resident_bytes
+from src.sandbox.watch import all_wait, descendants, resident_bytes
 
 WATCH_SECONDS = 0.02
 MAX_VERDICT = 64 * 1024
@@ -101,7 +101,7 @@ def _start(
     script: str, mode: Mode, limits: Limits, scratch: str, channel: socket.socket, stdin: int
 ) -> subprocess.Popen[bytes]:
     budget = asdict(limits)
-    del budget["wall_seconds"], budget["scratch_bytes"]
+    del budget["waiting_seconds"], budget["wall_seconds"], budget["scratch_bytes"]
     interpreter = [python(), "-s", "-S", "-P", "-B"]
     if mode == "bubblewrap":
         command = [*bubblewrap(limits), *interpreter, f"{BOX}/src/sandbox/inside/{script}"]
@@ -126,7 +126,9 @@ def _supervise(
 ) -> Result:
     """Wait for the driver's verdict; no verdict is a failure."""
     assert driver.stdout is not None
-    deadline = time.monotonic() + limits.wall_seconds
+    looked = time.monotonic()
+    deadline = looked + limits.wall_seconds
+    waited = 0.0
     said = b""
     with DefaultSelector() as selector:
         selector.register(driver.stdout, EVENT_READ)
@@ -137,9 +139,14 @@ def _supervise(
                     break
                 said += chunk
                 continue
-            if time.monotonic() > deadline:
-                return Result("timeout", f"not done after {limits.wall_seconds:g} s")
             running = descendants(candidate.pid, at_most=limits.processes + _OWN_PROCESSES + 1)
+            since, looked = looked, time.monotonic()
+            if all_wait([*running, candidate.pid, *descendants(driver.pid), driver.pid]):
+                waited += looked - since
+            if waited > limits.waiting_seconds:
+                return Result("timeout", f"waited for more than {limits.waiting_seconds:g} s")
+            if looked > deadline:
+                return Result("timeout", f"not done after {limits.wall_seconds:g} s")
             if len(running) > limits.processes + _OWN_PROCESSES:
                 return Result("refused", f"more than {limits.processes} processes")
             if resident_bytes(running) > limits.memory_bytes:

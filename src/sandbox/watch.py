@@ -32,6 +32,16 @@ def resident_bytes(pids: list[int]) -> int:
     return total
 
 
+def all_wait(pids: list[int]) -> bool:
+    """Whether none of these processes computes, wants to or is at a disk: a busy machine keeps none of them."""
+    return all(_state(pid) not in ("R", "D") for pid in pids)
+
+
+def _state(pid: int) -> str:
+    # After the name, which stands in brackets and may hold any.
+    return _text(Path(f"/proc/{pid}/stat")).rpartition(") ")[2][:1]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text()

@@ -62,6 +62,7 @@ RIGHT = {
     "the body without its first indentation": "y = x\n    return y / 2",
     "the body without indentation": "y = x\nreturn y / 2",
     "a block without indentation": "if x:\n    return x / 2\nreturn 0",
+    "a block without its first indentation": "if x:\n        return x / 2\n    return 0",
     "the whole function": "def half(x):\n    return math.fabs(x) / 2 if x > 0 else x / 2",
     "the whole function amid prose": "Here it is:\n\ndef half(x):\n    return x / 2\n\nIt halves x.",
     "a fenced function": "Sure!\n```python\ndef g(x):\n    return x / 2\n\ndef half(x):\n    return g(x)\n```\nDone.",
@@ -92,6 +93,29 @@ def test_wrong_completions_are_classed(one: tuple[HumanEval, Example], completio
     verdict = benchmark.score(example, completion)
     assert (verdict.score, verdict.error, verdict.detail) == (0.0, *error)
     assert (verdict.extracted is None) == (verdict.error == "format")
+
+
+def test_the_published_example_scores_a_half(tmp_path: Path) -> None:
+    """The example problem of openai/human-eval and its six samples: three pass, 0.5 by its README."""
+    problem = {
+        "task_id": "test/0",
+        "prompt": "def return1():\n",
+        "canonical_solution": "    return 1",
+        "test": "def check(candidate):\n    assert candidate() == 1",
+        "entry_point": "return1",
+    }
+    samples = [
+        "    import subprocess\n    subprocess.check_output('rm -rf tmp')",
+        "    import time\n    time.sleep(10)\n    return 1",
+        "    return input('enter a number')",
+        "    return 1",
+        "  return 1",
+        "\treturn 1",
+    ]
+    benchmark = humaneval(path=written(tmp_path / "example_problem.jsonl.gz", problem))
+    verdicts = benchmark.score_all(benchmark.test() * 6, samples)
+    assert [verdict.score for verdict in verdicts] == [0, 0, 0, 1, 1, 1]
+    assert verdicts[1].detail == "timeout"
 
 
 def test_the_example(one: tuple[HumanEval, Example]) -> None:

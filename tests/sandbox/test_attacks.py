@@ -238,9 +238,15 @@ def test_a_slow_memory_bomb_is_stopped(mode: str) -> None:
     assert result.kind in ("refused", "timeout"), result
 
 
-def test_one_that_sleeps_is_stopped_by_the_wall_clock(mode: str) -> None:
+def test_one_that_sleeps_is_stopped_once_it_has_waited_too_long(mode: str) -> None:
     code = "import time\ndef f(x):\n    time.sleep(1000)"
-    (result,) = run_tests([Program(code, TESTS)], mode, Limits(wall_seconds=1))
+    (result,) = run_tests([Program(code, TESTS)], mode, Limits(waiting_seconds=1))
+    assert result == Result("timeout", "waited for more than 1 s")
+
+
+def test_in_the_end_the_wall_clock_stops_what_neither_computes_nor_waits_for_long(mode: str) -> None:
+    code = "import time\ndef f(x):\n    while True:\n        time.sleep(0.01)"
+    (result,) = run_tests([Program(code, TESTS)], mode, Limits(waiting_seconds=1000, wall_seconds=1))
     assert result == Result("timeout", "not done after 1 s")
 
 

@@ -1,6 +1,8 @@
 """Code in completions: how it is found, and the verdict that hidden tests give on it."""
 
+import ast
 import re
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal
@@ -43,7 +45,11 @@ class CodeBenchmark(Benchmark):
 
     def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
         pairs = zip(examples, completions, strict=True)
-        return judge_programs([self.program(example, text) for example, text in pairs], self.sandbox)
+        return judge_programs([self.program(example, text) for example, text in pairs], self.sandbox, self.limits)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits()
 
     def chance(self) -> float:
         """0: no one program answers several items, so there is no guess to measure."""
@@ -110,12 +116,38 @@ def continued_function(prompt: str, entry_point: str, completion: str) -> str:
     """
     found = whole_program(completion)
     if _defines(found, entry_point):
-        return f"{prompt}\n    pass\n\n{found}"
+        return f"{function_head(prompt)}\n\n{found}"
     body = found if _FENCE.search(completion) else completion.replace("\r\n", "\n")
     lines = body.strip("\n").split("\n")
-    if not lines[0][:1].isspace():
-        later = next((line for line in lines[1:] if line.strip()), "")
-        only_first = later[:1].isspace() and not lines[0].rstrip().endswith(":")
-        lines = ["    " + line if line and (i == 0 or not only_first) else line for i, line in enumerate(lines)]
+    if lines[0][:1].isspace():
+        return _closed(prompt, lines)
+    later = next((line for line in lines[1:] if line.strip()), "")
+    only_first = later[:1].isspace() and not lines[0].rstrip().endswith(":")
+    likely = _closed(prompt, _indented(lines, only_first))
+    other = _closed(prompt, _indented(lines, not only_first))
+    return other if parses(other) and not parses(likely) else likely
+
+
+def function_head(prompt: str) -> str:
+    """`prompt`, the head of a function with its docstring, if it has one, as a program that parses."""
+    return prompt if parses(prompt) else prompt.rstrip("\n") + "\n    pass\n"
+
+
+def parses(code: str) -> bool:
+    """Whether `code` is Python. It is only read here, never run."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _indented(lines: list[str], only_first: bool) -> list[str]:
+    return ["    " + line if line and (i == 0 or not only_first) else line for i, line in enumerate(lines)]
+
+
+def _closed(prompt: str, lines: list[str]) -> str:
+    """The prompt and the lines up to the first that is not indented."""
     end = next((i for i, line in enumerate(lines) if line and not line[0].isspace()), None)
     return prompt.rstrip("\n") + "\n" + "\n".join(lines[:end]) + "\n"
