@@ -21,14 +21,20 @@ def contamination(train: Sequence[Example], test: Sequence[Example]) -> dict[str
     """
     if not test:
         return {}
-    texts = [_words(f"{example.prompt} {example.answer}") for example in train]
-    prompts = {tuple(_words(example.prompt)) for example in train}
     asked = [_words(example.prompt) for example in test]
     lengths = {min(len(words), NGRAM) for words in asked}
-    held = {length: {gram for words in texts for _, gram in _ngrams(words, length)} for length in lengths}
-    overlaps = [_overlap(words, held[min(len(words), NGRAM)]) for words in asked]
+    # Only what the test set asks about is kept: the n-grams of all training examples can be gigabytes.
+    wanted = {gram for words in asked for _, gram in _ngrams(words, min(len(words), NGRAM))}
+    prompts = {tuple(words) for words in asked}
+    held: set[tuple[str, ...]] = set()
+    shown: set[tuple[str, ...]] = set()
+    for example in train:
+        words = _words(f"{example.prompt} {example.answer}")
+        held.update(gram for length in lengths for _, gram in _ngrams(words, length) if gram in wanted)
+        shown.update({tuple(_words(example.prompt))} & prompts)
+    overlaps = [_overlap(words, held) for words in asked]
     return {
-        "data/exact_duplicates": float(sum(tuple(words) in prompts for words in asked)),
+        "data/exact_duplicates": float(sum(tuple(words) in shown for words in asked)),
         "data/near_duplicates": float(sum(overlap >= NEAR for overlap in overlaps)),
         "data/ngram_overlap": sum(overlaps) / len(overlaps),
     }

@@ -1,3 +1,6 @@
+import tracemalloc
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +49,32 @@ def test_every_exact_duplicate_is_a_near_one_and_more_training_never_lowers_the_
     part = contamination([example(text) for text in train[:-1]], items)
     assert whole["data/exact_duplicates"] <= whole["data/near_duplicates"] <= len(test)
     assert all(part[name] <= whole[name] for name in whole)
+
+
+def test_memory_is_that_of_the_test_set_however_much_is_trained_on() -> None:
+    texts = (example(" ".join(f"w{i * j % 9973}" for j in range(500))) for i in range(1, 400))
+    train = list(texts)
+    tracemalloc.start()
+    try:
+        contamination(train, [example(LONG)] * 100)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * 2**20
+
+
+@given(st.lists(words, max_size=5), st.lists(words, min_size=1, max_size=5))
+def test_the_overlap_is_the_share_of_words_in_an_n_gram_of_training(train: list[str], test: list[str]) -> None:
+    shares = []
+    for text in test:
+        asked = text.split()
+        length = min(len(asked), 8)
+        spans = [range(i, i + length) for i in range(len(asked) - length + 1)]
+        texts = [f"{prompt} yes".split() for prompt in train]
+        held = [t[i : i + length] for t in texts for i in range(len(t) - length + 1)]
+        covered = {place for span in spans if [asked[i] for i in span] in held for place in span}
+        shares.append(len(covered) / len(asked))
+    found = contamination([example(text) for text in train], [example(text) for text in test])
+    assert found["data/ngram_overlap"] == pytest.approx(sum(shares) / len(shares))
+    assert found["data/near_duplicates"] == sum(share >= 0.8 for share in shares)
+    assert found["data/exact_duplicates"] == sum(text in train for text in test)
