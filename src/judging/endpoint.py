@@ -1,6 +1,7 @@
 """A judge behind any HTTP endpoint that speaks OpenAI's chat completions."""
 
 import json
+import logging
 import os
 import random
 import time
@@ -14,6 +15,8 @@ import requests
 from src.errors import FathomError
 from src.judging.judge import QUESTION, Comparison, Judge, Keep, Opinion, judge_question, read_reply
 
+log = logging.getLogger(__name__)
+
 # Worth another try: too many requests, and what a server or a proxy answers when it is overloaded or restarting.
 RETRIED = {408, 409, 429, 500, 502, 503, 504, 529}
 LONGEST_WAIT_SECONDS = 60.0
@@ -23,6 +26,9 @@ SHOWN = 300
 @dataclass(eq=False)
 class EndpointJudge(Judge):
     """Asks at temperature 0, several comparisons at a time.
+
+    Newer models of OpenAI's take `max_completion_tokens` for `max_tokens` and no temperature but their own: what an
+    endpoint refuses by name is sent otherwise, or not at all, from then on, and a warning says so.
 
     The key is read from the environment variable `key_variable` (None: no key is sent). Raises FathomError where the
     endpoint refuses, cannot be reached, or answers in another protocol after `retries` further tries.
@@ -40,6 +46,7 @@ class EndpointJudge(Judge):
     def __post_init__(self) -> None:
         self.url = f"{self.base_url.rstrip('/')}/chat/completions"
         self.settings = {"url": self.url, "model": self.model, "max_tokens": self.max_tokens, "question": QUESTION}
+        self.limits: dict[str, Any] = {"temperature": 0, "max_tokens": self.max_tokens}
         self.headers = {}
         if self.key_variable is not None:
             if not os.environ.get(self.key_variable):
@@ -61,14 +68,11 @@ class EndpointJudge(Judge):
                 raise
 
     def _ask(self, question: str) -> str:
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": question}],
-            "temperature": 0,
-            "max_tokens": self.max_tokens,
-        }
         wait = self.first_wait_seconds
-        for tries_left in range(self.retries, -1, -1):
+        tries_left = self.retries
+        while True:
+            limits = self.limits
+            body = {"model": self.model, "messages": [{"role": "user", "content": question}], **limits}
             try:
                 response = requests.post(self.url, json=body, headers=self.headers, timeout=self.timeout_seconds)
             except requests.RequestException as error:
@@ -78,25 +82,48 @@ class EndpointJudge(Judge):
                     return _content(response, self.url)
                 problem = f"answered {response.status_code}: {response.text[:SHOWN]}"
                 if response.status_code not in RETRIED:
-                    raise FathomError(f"judge: {self.url} {problem}")
+                    self.limits = self._accepted(limits, response, problem)
+                    continue
                 asked_wait = _seconds(response.headers.get("Retry-After"))
-            if tries_left:
-                longest = min(LONGEST_WAIT_SECONDS, wait)
-                time.sleep(
-                    min(LONGEST_WAIT_SECONDS, asked_wait) if asked_wait else random.uniform(longest / 2, longest)
-                )
-                wait *= 2
-        raise FathomError(f"judge: {self.url} {problem} (tried {self.retries + 1} times)")
+            if not tries_left:
+                raise FathomError(f"judge: {self.url} {problem} (tried {self.retries + 1} times)")
+            longest = min(LONGEST_WAIT_SECONDS, wait)
+            time.sleep(min(LONGEST_WAIT_SECONDS, asked_wait) if asked_wait else random.uniform(longest / 2, longest))
+            tries_left -= 1
+            wait *= 2
+
+    def _accepted(self, limits: dict[str, Any], response: requests.Response, problem: str) -> dict[str, Any]:
+        """`limits` without the one that is refused by name. Raises FathomError where it is something else."""
+        refused = _refused_parameter(response)
+        if refused not in limits or refused == "max_completion_tokens":
+            raise FathomError(f"judge: {self.url} {problem}")
+        others = {name: value for name, value in limits.items() if name != refused}
+        if refused == "max_tokens":
+            return {**others, "max_completion_tokens": self.max_tokens}
+        log.warning("judge: %s takes no temperature of 0; its own is used, so that its opinions may vary", self.model)
+        return others
+
+
+def _refused_parameter(response: requests.Response) -> str | None:
+    """What `error.param` names in a refusal (400)."""
+    try:
+        named: Any = response.json()["error"]["param"] if response.status_code == 400 else None
+    except (json.JSONDecodeError, requests.JSONDecodeError, LookupError, TypeError):
+        return None
+    return named if isinstance(named, str) else None
 
 
 def _content(response: requests.Response, url: str) -> str:
     try:
-        answer: Any = response.json()
-        return answer["choices"][0]["message"]["content"] or ""
-    except (json.JSONDecodeError, requests.JSONDecodeError, LookupError, TypeError) as error:
+        (choice, *_) = response.json()["choices"]
+        content: str = choice["message"]["content"] or ""
+    except (json.JSONDecodeError, requests.JSONDecodeError, LookupError, TypeError, ValueError) as error:
         raise FathomError(
             f"judge: {url} does not speak OpenAI's chat completions; it answered {response.text[:SHOWN]!r}"
         ) from error
+    if not content and choice.get("finish_reason") == "length":
+        raise FathomError("judge.max_tokens: the model spent them all before it said anything; raise it.")
+    return content
 
 
 def _seconds(retry_after: str | None) -> float | None:

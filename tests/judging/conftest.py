@@ -8,12 +8,16 @@ import pytest
 
 
 class ChatServer(ThreadingHTTPServer):
-    """`reply(question)` is what it answers; `refusals` are (status, headers) to be sent first, one a request."""
+    """`reply(question)` is what it answers; `refusals` are (status, headers) to be sent first, one a request.
+
+    Each of `refuses`, by the name of a parameter, says of its value whether it is refused, as OpenAI refuses it.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply = lambda question: "Verdict: tie"
         self.refusals = []
+        self.refuses = {}
         self.requests = []
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
@@ -35,6 +39,9 @@ class Handler(BaseHTTPRequestHandler):
             refusal = server.refusals.pop(0) if server.refusals else None
         status, headers = refusal or (200, {})
         answer = {"error": "no"} if refusal else server.reply(body["messages"][0]["content"])
+        named = [name for name, refused in server.refuses.items() if name in body and refused(body[name])]
+        if named and not refusal:
+            status, answer = 400, {"error": {"message": f"Unsupported: {named[0]!r}.", "param": named[0]}}
         if isinstance(answer, str):
             answer = {"choices": [{"message": {"role": "assistant", "content": answer}}]}
         content = json.dumps(answer).encode()

@@ -88,6 +88,28 @@ def test_refusals_that_do_not_pass_end_in_a_sentence_and_lose_nothing(server, tm
         judge_pairs(judge(server, workers=1), PAIRS, cache)
 
 
+def test_a_model_that_takes_neither_max_tokens_nor_a_temperature_is_asked_as_it_wants(server, tmp_path, caplog):
+    server.refuses = {"max_tokens": lambda _: True, "temperature": lambda value: value != 1}
+    metrics = judge_pairs(judge(server, workers=1), PAIRS, tmp_path / "cache.jsonl").metrics
+    assert metrics["tie_share"] == 1
+    assert len(server.requests) == 12 + 2
+    *_, (_, _, body) = server.requests
+    assert body["max_completion_tokens"] == 200 and not {"max_tokens", "temperature"} & body.keys()
+    assert "takes no temperature of 0" in caplog.text
+
+
+def test_a_parameter_that_cannot_be_done_without_is_refused_in_a_sentence(server, tmp_path):
+    server.refuses = {"model": lambda _: True}
+    with pytest.raises(FathomError, match=r"answered 400: .*'model'"):
+        judge_pairs(judge(server), PAIRS, tmp_path / "cache.jsonl")
+
+
+def test_a_model_that_thinks_until_its_tokens_are_spent_is_no_opinion(server, tmp_path):
+    server.reply = lambda _: {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+    with pytest.raises(FathomError, match=r"judge\.max_tokens: the model spent them all"):
+        judge_pairs(judge(server), PAIRS, tmp_path / "cache.jsonl")
+
+
 def test_several_are_asked_at_a_time(server, tmp_path):
     all_four = threading.Barrier(4, timeout=60)
 
