@@ -1,4 +1,4 @@
-"""Bring your own: two JSON Lines files and the name of a scorer."""
+"""Bring your own: two files (JSON Lines or JSON arrays) and the name of a scorer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationInfo, field_validator
 
 from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
-from src.benchmarks.data.jsonl_files import read_jsonl
-from src.benchmarks.data.user_files import OwnFile, refuse_shared_prompts
+from src.benchmarks.data.jsonl_files import read_rows
+from src.benchmarks.data.user_files import OwnFile, Placed, refuse_shared_prompts
 from src.benchmarks.scoring.scorers import NEEDED, gold_and_hidden, own_source, scorer_named
 
 Part = Literal["prompt", "answer", "gold", "tests"]
@@ -30,10 +30,10 @@ class Jsonl(Benchmark):
         return scorer
 
     def pool(self) -> list[Example]:
-        return refuse_shared_prompts(self._examples(self.train, "answer"), self.test(), self.train, self.test_file)
+        return refuse_shared_prompts(self._examples(self.train, "answer"), self._test(), self.test_file)
 
     def test(self) -> list[Example]:
-        return self._examples(self.test_file, NEEDED.get(self.scorer, "prompt"))
+        return [example for _, example in self._test()]
 
     def data_files(self) -> list[Path]:
         return [self.train, self.test_file, *own_source(self.scorer)]
@@ -44,9 +44,12 @@ class Jsonl(Benchmark):
     def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
         return scorer_named(self.scorer, self.sandbox)(examples, completions)
 
-    def _examples(self, file: Path, needed: Part) -> list[Example]:
-        rows = read_jsonl(file, {self.fields[needed]: object, self.fields["prompt"]: str})
-        return [self._example(row, needed, f"{file}, line {i}") for i, row in enumerate(rows, start=1)]
+    def _test(self) -> list[Placed]:
+        return self._examples(self.test_file, NEEDED.get(self.scorer, "prompt"))
+
+    def _examples(self, file: Path, needed: Part) -> list[Placed]:
+        rows = read_rows(file, {self.fields[needed]: object, self.fields["prompt"]: str})
+        return [(place, self._example(row, needed, place)) for place, row in rows]
 
     def _example(self, row: dict[str, Any], needed: Part, place: str) -> Example:
         has: dict[Part, Any] = {part: row.get(self.fields[part]) for part in get_args(Part)}

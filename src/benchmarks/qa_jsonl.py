@@ -1,4 +1,4 @@
-"""Question answering from JSON Lines files in the style of SubQA, MuSiQue or 2WikiMultihopQA.
+"""Question answering from files (JSON Lines or JSON arrays) in the style of SubQA, MuSiQue or 2WikiMultihopQA.
 
 MuSiQue: Trivedi et al. 2108.00573; 2WikiMultihopQA: Ho et al. 2011.01060.
 """
@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
-from src.benchmarks.data.jsonl_files import read_jsonl
-from src.benchmarks.data.user_files import OwnFile, refuse_shared_prompts
-from src.benchmarks.scoring.text_answer import accepted_answers, final_answer, hidden_answers, judge_text
+from src.benchmarks.data.jsonl_files import checked, read_rows
+from src.benchmarks.data.user_files import OwnFile, Placed, refuse_shared_prompts
+from src.benchmarks.scoring.text_answer import accepted_answers, final_answer, hidden_answers, judge_text, normalise
 
 # Where a field's name is null: the first of these that a row has.
 ANSWERS = ("answers", "answer")
@@ -24,12 +24,14 @@ class QaJsonl(Benchmark):
     """Rows with a question, accepted answers, a chain of steps and paragraphs of context; the last two may be missing.
 
     - The answer is a text or a list of accepted ones, the first of them the gold answer; `answer_aliases` are accepted
-      too. Yes and no may be true and false.
+      too. Yes and no may be true and false. SQuAD's `{"text": …}` and TriviaQA's `{"value": …, "aliases": …}` are read
+      as such. An accepted answer without a letter or digit is left out where there is another one.
     - The chain is a text or a list of steps, each a text, a sub-question with its `answer` (in which `#1` stands for
       the answer of step 1, as in MuSiQue), or a triple (as 2WikiMultihopQA's evidences). It is the worked answer, one
       step a line, before `#### <answer>`.
     - A paragraph is a text, an object with `title` and `paragraph_text` (MuSiQue), or a pair of a title and its
       sentences (2WikiMultihopQA). With `context: given` all of a row's paragraphs stand before the question.
+    - Names of fields that are not configured may differ in case: `Question`.
 
     Scored by exact match, with the part `f1`.
     """
@@ -43,10 +45,10 @@ class QaJsonl(Benchmark):
     context: Literal["given", "none"]
 
     def pool(self) -> list[Example]:
-        return refuse_shared_prompts(self._examples(self.train), self.test(), self.train, self.test_file)
+        return refuse_shared_prompts(self._examples(self.train), self._examples(self.test_file), self.test_file)
 
     def test(self) -> list[Example]:
-        return self._examples(self.test_file)
+        return [example for _, example in self._examples(self.test_file)]
 
     def data_files(self) -> list[Path]:
         return [self.train, self.test_file]
@@ -54,12 +56,18 @@ class QaJsonl(Benchmark):
     def score(self, example: Example, completion: str) -> Verdict:
         return judge_text(accepted_answers(example), completion)
 
-    def _examples(self, file: Path) -> list[Example]:
-        named = (self.answer_field, self.chain_field, self.context_field if self.context == "given" else None)
-        needed = {self.question_field: str} | {name: object for name in named if name is not None}
-        return [self._example(row, f"{file}, line {i}") for i, row in enumerate(read_jsonl(file, needed), start=1)]
+    def _examples(self, file: Path) -> list[Placed]:
+        return [(place, self._example(row, place)) for place, row in read_rows(file, {})]
 
-    def _example(self, row: dict[str, Any], place: str) -> Example:
+    def _example(self, given: dict[str, Any], place: str) -> Example:
+        row = _in_lower_case(given)
+        named = (self.answer_field, self.chain_field, self.context_field if self.context == "given" else None)
+        if self.question_field not in row:
+            raise BadData(
+                f"{place}: the field {self.question_field!r} is missing; set benchmark.question_field to the one of "
+                f"{', '.join(given)} that holds the question."
+            )
+        checked(row, {self.question_field: str} | {name: object for name in named if name is not None}, place)
         if row.get("answerable") is False:
             raise BadData(f"{place}: the question is marked as not answerable; keep such rows out of the file.")
         gold, *others = _answers(row, self.answer_field, place)
@@ -81,15 +89,43 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _in_lower_case(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, in which a field that is called `Question` is called `question` too, unless another one is."""
+    lower = {name.lower(): value for name, value in row.items()}
+    return {**lower, **row} if len(lower) == len(row) else row
+
+
 def _answers(row: dict[str, Any], field: str | None, place: str) -> list[str]:
-    given = [*_list(_first(row, field, ANSWERS)), *_list(row.get("answer_aliases"))]
-    answers = [_text(answer) for answer in given]
-    if not answers or not all(final_answer(f"#### {answer}") for answer in answers):
+    given = [*_accepted(_first(row, field, ANSWERS), place), *_accepted(row.get("answer_aliases"), place)]
+    texts = [text for answer in given if answer is not None and (text := _text(answer))]
+    if not texts:
         looked_for = field or " and ".join(ANSWERS)
         raise BadData(
             f"{place}: the answer (looked for in {looked_for}) is missing or empty; set benchmark.answer_field."
         )
+    if marked := next((text for text in texts if "####" in text), None):
+        raise BadData(f"{place}: the answer {marked!r} holds the marker ####, which is kept for the final answer.")
+    answers = [text for text in texts if normalise(text)]
+    if not answers:
+        raise BadData(
+            f"{place}: the answer {texts[0]!r} has neither a letter nor a digit, so that no completion could be told "
+            "to be right; leave the row out."
+        )
     return answers
+
+
+def _accepted(value: Any, place: str) -> list[Any]:
+    """The accepted answers as they are written."""
+    match value:
+        case {"text": texts}:
+            return _list(texts)
+        case {"value": first, **others}:
+            return [first, *_list(others.get("aliases"))]
+        case dict():
+            raise BadData(
+                f"{place}: the answer is an object with the fields {', '.join(value)}, and none of them is text."
+            )
+    return _list(value)
 
 
 def _text(value: object) -> str:

@@ -104,6 +104,44 @@ def test_other_field_names(tmp_path: Path) -> None:
     ]
 
 
+def test_a_json_array_is_read_like_lines_and_its_lines_are_named(tmp_path: Path) -> None:
+    benchmark = qa_jsonl(tmp_path, [PLAIN, MUSIQUE])
+    lines = benchmark.test()
+    array = tmp_path / "test.jsonl"
+    array.write_text(json.dumps([PLAIN, MUSIQUE], indent=1))
+    assert benchmark.test() == lines
+    array.write_text('[\n {"question": "Who?", "answer": "Ada"},\n\n {"question": "What?"}]')
+    with pytest.raises(BadData, match=r"test\.jsonl, line 4: the answer .* is missing"):
+        benchmark.test()
+    array.write_text('[\n {"question": "Who?", "answer": "Ada"},\n {]')
+    with pytest.raises(BadData, match=r"test\.jsonl: not valid JSON \(.* at line 3, column 3\)"):
+        benchmark.test()
+    array.write_text('[{"question": "Who?", "answer": "Ada"},\n3]')
+    with pytest.raises(BadData, match=r"test\.jsonl, line 2: a int where a JSON object is needed"):
+        benchmark.test()
+
+
+@pytest.mark.parametrize(
+    ("row", "gold", "hidden"),
+    [
+        ({"Question": "Who?", "Answer": "Ada"}, "Ada", ""),
+        ({"question": "Who?", "answers": {"text": ["Ada", "A."], "answer_start": [3, 9]}}, "Ada", '["A."]'),
+        ({"question": "Who?", "answer": {"value": "Ada", "aliases": ["Ada B."]}}, "Ada", '["Ada B."]'),
+        ({"question": "Which sign?", "answer": "+", "answer_aliases": ["plus"]}, "plus", ""),
+        ({"question": "Who?", "answers": ["Ada", "?", None, ""]}, "Ada", ""),
+        ({"question": "How many?", "answer": 0}, "0", ""),
+    ],
+)
+def test_what_is_clear_is_taken(tmp_path: Path, row: dict[str, Any], gold: str, hidden: str) -> None:
+    (example,) = qa_jsonl(tmp_path, [row]).test()
+    assert (example.gold, example.hidden) == (gold, hidden)
+
+
+def test_the_fields_that_are_there_are_named_where_the_question_is_not(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"line 1: the field 'question' is missing; .* one of Frage, answer that holds"):
+        qa_jsonl(tmp_path, [{"Frage": "Wer?", "answer": "Ada"}]).test()
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -111,7 +149,9 @@ def test_other_field_names(tmp_path: Path) -> None:
             {"answers": []},
             r"the answer \(looked for in answers and answer\) is missing or empty; set benchmark\.answer_field",
         ),
-        ({"answers": ["..."]}, "missing or empty"),
+        ({"answers": ["..."]}, r"the answer '\.\.\.' has neither a letter nor a digit"),
+        ({"answers": ["#### 3"]}, "the answer '#### 3' holds the marker ####"),
+        ({"answers": {"n": 3}}, "the answer is an object with the fields n"),
         ({"question": None}, "the field 'question' is a NoneType, not a str"),
         ({"chain": [3]}, "a step of the chain is neither .*: 3"),
         ({"chain": ["#### Tom"]}, "the chain holds the marker ####"),

@@ -17,14 +17,14 @@ def _existing(path: Path) -> Path:
 
 
 OwnFile = Annotated[Path, AfterValidator(_existing)]
+Placed = tuple[str, Example]
+"""An example and where it comes from: file and line."""
 
 
-def refuse_shared_prompts(
-    pool: list[Example], test: Sequence[Example], pool_file: Path, test_file: Path
-) -> list[Example]:
-    """`pool`, whose i-th example (from 1) comes from line i of its file. Raises BadData for the first shared prompt."""
-    asked = {example.prompt for example in test}
-    for line, example in enumerate(pool, start=1):
+def refuse_shared_prompts(pool: list[Placed], test: Sequence[Placed], test_file: Path) -> list[Example]:
+    """The pool's examples. Raises BadData for the first whose prompt is one of `test`."""
+    asked = {example.prompt for _, example in test}
+    for place, example in pool:
         if example.prompt in asked:
-            raise BadData(f"{pool_file}, line {line}: this prompt is in {test_file} too; remove it from one of them.")
-    return pool
+            raise BadData(f"{place}: this prompt is in {test_file} too; remove it from one of them.")
+    return [example for _, example in pool]
