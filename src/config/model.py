@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 
 from src.config.section import Section
 
+Dtype = Literal["float32", "bfloat16"]
+
 
 class Pretraining(Section):
     """How a tiny base is pretrained on the procedural world."""
@@ -61,7 +63,7 @@ class HubModel(Section):
     path: str = Field(description="hub id, or a local directory that holds config.json, weights and tokenizer")
     revision: str | None = None
     init: Literal["pretrained", "random"]
-    dtype: Literal["float32", "bfloat16"]
+    dtype: Dtype
     attn_implementation: Literal["sdpa", "eager", "flash_attention_2"]
     trust_remote_code: bool = False
     architecture: Architecture

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from src.config.section import Section
 
+OptimizerName = Literal["adamw", "adamw_bf16_stochastic", "adamw_8bit"]
+
 
 class BatchRule(Section):
     """Examples in an optimiser step for n up to a bound (None: no bound)."""
@@ -46,6 +48,7 @@ class Recipe(Section):
     until: Until | None = None
     min_steps: int = Field(gt=0, description="with `epochs`: go on for further epochs until so many steps are taken")
     batch_size: list[BatchRule]
+    optimizer: OptimizerName = Field(default="adamw", description="how weights and moments are held: docs/memory.md")
     lr: float = Field(gt=0)
     schedule: Literal["cosine", "constant"]
     warmup_fraction: float = Field(ge=0, lt=1, description="of the steps; where their number is open, warmup_steps")

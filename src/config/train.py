@@ -41,3 +41,22 @@ class TrainConfig(Measuring):
                 "fixed length without averaging, such as fixed_batch"
             )
         return self
+
+    @model_validator(mode="after")
+    def _small_updates_count(self) -> "TrainConfig":
+        """bfloat16 keeps 8 bits: added to it, an update of less than 1/512 of a weight is rounded away."""
+        method, stochastic = self.method.name, self.recipe.optimizer == "adamw_bf16_stochastic"
+        if stochastic and method == "lora":
+            raise ValueError(
+                "recipe.optimizer=adamw_bf16_stochastic is for method=full; adapters are small and kept in float32: "
+                "take recipe.optimizer=adamw, with model.dtype=bfloat16 for the base"
+            )
+        bf16_weights = method == "full" and getattr(self.model, "dtype", None) == "bfloat16"
+        trains = self.n_examples > 0 and method != "in_context"
+        if trains and not stochastic and (bf16_weights or self.trainer.precision == "bf16-true"):
+            raise ValueError(
+                f"{'model.dtype=bfloat16' if bf16_weights else 'trainer.precision=bf16-true'} would round most updates "
+                "away; hold what is trained in float32 (model.dtype=float32 trainer.precision=bf16-mixed), or take "
+                "method=full recipe.optimizer=adamw_bf16_stochastic"
+            )
+        return self

@@ -13,14 +13,14 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from src.config.model import Architecture
+from src.config.model import Architecture, Dtype
 from src.errors import FathomError
 
 disable_progress_bar()  # of reading and writing shards: the point's own bars say where it is
 
 
 def load_model(
-    directory: Path, dtype: str = "float32", attn_implementation: str = "sdpa", trust_remote_code: bool = False
+    directory: Path, dtype: Dtype = "float32", attn_implementation: str = "sdpa", trust_remote_code: bool = False
 ) -> PreTrainedModel:
     """The causal language model kept in `directory` (safetensors only: pickles can run code)."""
     try:
@@ -42,7 +42,7 @@ def load_tokenizer(directory: Path, trust_remote_code: bool = False) -> PreTrain
         raise FathomError(f"model: no tokenizer in {directory}: {str(error).splitlines()[0]}") from error
 
 
-def fresh_model(config: LlamaConfig | MistralConfig, seed: int, dtype: str = "float32") -> PreTrainedModel:
+def fresh_model(config: LlamaConfig | MistralConfig, seed: int, dtype: Dtype = "float32") -> PreTrainedModel:
     """A model with random weights, the same for the same seed."""
     torch.manual_seed(seed)
     return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))

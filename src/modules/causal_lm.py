@@ -1,4 +1,4 @@
-"""The LightningModule for causal language modelling: answer loss, exact accumulation, AdamW."""
+"""The LightningModule for causal language modelling: answer loss, exact accumulation, the optimiser's schedule."""
 
 import math
 import time
@@ -10,13 +10,15 @@ from lightning import LightningModule
 from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
+from src.config.recipe import OptimizerName
 from src.errors import FathomError
 from src.models.loss import IGNORE, token_nll
 from src.modules.batch import Pass
+from src.modules.optimizers import make_optimizer
 
 
 class TrainingDiverged(FathomError):
@@ -25,7 +27,7 @@ class TrainingDiverged(FathomError):
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW (Loshchilov & Hutter 1711.05101) and its schedule over at most `total_steps` optimiser steps."""
+    """The optimiser and its schedule over at most `total_steps` optimiser steps."""
 
     total_steps: int
     lr: float
@@ -36,6 +38,7 @@ class Optimisation:
     beta2: float
     grad_clip: float
     seed: int
+    optimizer: OptimizerName = "adamw"
 
     def lr_factor(self, step: int) -> float:
         """Share of the peak learning rate at 0-based `step`: linear warm-up, then cosine to 0 or constant."""
@@ -74,7 +77,8 @@ class CausalLM(LightningModule):
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": o.weight_decay},
             {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},  # norms
         ]
-        optimizer = AdamW([g for g in groups if g["params"]], lr=o.lr, betas=(o.beta1, o.beta2), fused=True)
+        groups = [group for group in groups if group["params"]]
+        optimizer = make_optimizer(o.optimizer, groups, lr=o.lr, betas=(o.beta1, o.beta2), seed=o.seed)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, o.lr_factor), "interval": "step"},

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
 
+from src.config.model import Dtype
 from src.config.trainer import Trainer as TrainerSection
 from src.errors import FathomError
 from src.modules.causal_lm import CausalLM
@@ -37,6 +38,11 @@ def resolve_precision(trainer: TrainerSection) -> str:
     if trainer.precision != "auto":
         return trainer.precision
     return "bf16-mixed" if trainer.accelerator == "gpu" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def compute_dtype(trainer: TrainerSection) -> Dtype:
+    """What a model is evaluated in: half the memory and several times the speed where training computed so too."""
+    return "bfloat16" if resolve_precision(trainer).startswith("bf16") else "float32"
 
 
 def prepare_torch(trainer: TrainerSection) -> torch.device:

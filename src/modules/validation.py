@@ -65,7 +65,7 @@ class Validation(Callback):
         assert isinstance(data, FinetuneData)
         self._passes = [part.to(pl_module.device) for part in data.val_passes(trainer.global_rank)]
         if self.averaging and not self._average:
-            self._average = [p.detach().clone() for p in _trained(pl_module)]
+            self._average = [value.to(torch.float32, copy=True) for value in _values(pl_module)]
         self._average = [a.to(pl_module.device) for a in self._average]
         trainer.should_stop = self.converged
 
@@ -78,7 +78,8 @@ class Validation(Callback):
         if self.averaging:
             # 1 / averaging steps behind it would be a plain mean: from then on the span grows with the steps.
             share = (1 / self.averaging) / (step - 1 + 1 / self.averaging)
-            torch._foreach_lerp_(self._average, _values(pl_module), share)
+            for average, value in zip(self._average, _values(pl_module), strict=True):
+                average.lerp_(value.float(), share)
         if step in self.checks and self._passes:
             self._check(trainer, pl_module, step)
             trainer.should_stop = self.converged

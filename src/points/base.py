@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from src.config.model import HubModel, TinyModel
+from src.config.model import Dtype, HubModel, TinyModel
 from src.config.tracking import Tracking
 from src.config.trainer import Trainer
 from src.models.hub import locate
@@ -35,8 +35,9 @@ class Base:
             return model.pretraining.sequence_length
         return model.architecture.max_position_embeddings
 
-    def load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        return self._load_model(), self.tokenizer()
+    def load(self, dtype: Dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The weights in `dtype`, or in the one that the model's section names."""
+        return self._load_model(dtype), self.tokenizer()
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         model = self.model
@@ -45,15 +46,17 @@ class Base:
             return load_tokenizer(self.directory, trusted)
         return tiny_tokenizer(model.family if isinstance(model, TinyModel) else BORROWED_TOKENIZER)
 
-    def _load_model(self) -> PreTrainedModel:
+    def _load_model(self, dtype: Dtype | None) -> PreTrainedModel:
         model = self.model
         if isinstance(model, TinyModel):
+            dtype = dtype or "float32"
             if self.directory is not None:
-                return load_model(self.directory)
-            return fresh_model(tiny_config(model.family, model.size), seed=0)
+                return load_model(self.directory, dtype)
+            return fresh_model(tiny_config(model.family, model.size), seed=0, dtype=dtype)
+        dtype = dtype or model.dtype
         if self.directory is not None:
-            return load_model(self.directory, model.dtype, model.attn_implementation, model.trust_remote_code)
-        return fresh_model(hub_architecture(model.architecture, self.tokenizer()), seed=0, dtype=model.dtype)
+            return load_model(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
+        return fresh_model(hub_architecture(model.architecture, self.tokenizer()), seed=0, dtype=dtype)
 
 
 def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking) -> Base:

@@ -7,6 +7,7 @@ from shutil import rmtree
 from lightning import Trainer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from src.config.model import Dtype
 from src.models.load import load_model, load_tokenizer
 from src.models.lora import merge_adapters
 from src.modules.causal_lm import CausalLM
@@ -30,10 +31,12 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
 
 
 def load_export(
-    load_start: Callable[[], tuple[PreTrainedModel, PreTrainedTokenizerBase]], directory: Path
+    load_start: Callable[[Dtype], tuple[PreTrainedModel, PreTrainedTokenizerBase]],
+    directory: Path,
+    dtype: Dtype,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model that `export` wrote; adapters are merged into what training started from."""
+    """The model that `export` wrote, in `dtype`; adapters merged into what they started from, in float32."""
     if (directory / "adapter_config.json").exists():
-        model, tokenizer = load_start()
+        model, tokenizer = load_start("float32")  # in bfloat16 most of what adapters add would be rounded away
         return merge_adapters(model, directory), tokenizer
-    return load_model(directory), load_tokenizer(directory)
+    return load_model(directory, dtype), load_tokenizer(directory)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from src.config.model import Dtype
 from src.errors import FathomError
 from src.points.base import Base
 from src.points.export import load_export
@@ -23,8 +24,11 @@ class Start:
     base: Base
     weights: Path | None
 
-    def load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        return self.base.load() if self.weights is None else load_export(self.base.load, self.weights)
+    def load(self, dtype: Dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The weights in `dtype`; with None those of a base in the model's own, of an earlier point in float32."""
+        if self.weights is None:
+            return self.base.load(dtype)
+        return load_export(self.base.load, self.weights, dtype or "float32")
 
 
 def first_weights(store: Store, point: Point, run_point: Callable[[Point], str]) -> Path | None:
@@ -35,12 +39,12 @@ def first_weights(store: Store, point: Point, run_point: Callable[[Point], str])
     return kept_weights(store, run_of(store, first, run_point))
 
 
-def load_run(store: Store, base: Base, run_id: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model that a run left; an adapter is merged into the weights that it was trained on, and into no others.
+def load_run(store: Store, base: Base, run_id: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model that a run left, in `dtype`. Adapters are merged into the weights that they were trained on.
 
     Raises FathomError where the run kept none, or where those that it started from are not there any more.
     """
-    return load_export(lambda: _start_of(store, base, run_id).load(), kept_weights(store, run_id))
+    return load_export(_start_of(store, base, run_id).load, kept_weights(store, run_id), dtype)
 
 
 def _start_of(store: Store, base: Base, run_id: str) -> Start:

@@ -197,7 +197,8 @@ class _Trials:
 
     def _fit(self, folder: Path, lr: float, data: FinetuneData, validation: Validation, keep_weights: bool) -> Trainer:
         config, recipe = self.point.config, self.recipe
-        model, tokenizer = self.start.load()
+        stochastic = recipe.optimizer == "adamw_bf16_stochastic"
+        model, tokenizer = self.start.load("bfloat16" if stochastic else None)
         if config.trainer.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         if isinstance(config.method, Lora):
@@ -212,6 +213,7 @@ class _Trials:
             beta2=recipe.beta2,
             grad_clip=recipe.grad_clip,
             seed=config.seed,
+            optimizer=recipe.optimizer,
         )
         model.train()
         module = CausalLM(model, optimisation, data.passes_per_step)

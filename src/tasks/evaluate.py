@@ -5,7 +5,7 @@ import logging
 from src.config.eval import EvalConfig
 from src.errors import FathomError
 from src.evaluation.measure import measure
-from src.modules.training import prepare_torch, resolve_precision
+from src.modules.training import compute_dtype, prepare_torch, resolve_precision
 from src.points.base import find_base
 from src.points.code_identity import code_of
 from src.points.point import settings_of, test_of
@@ -55,7 +55,8 @@ def evaluate(config: EvalConfig) -> None:
             log.info("%s: complete already, run %s", name, run.id)
             return
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
-        model, tokenizer = load_run(store, base, config.run_id) if config.run_id else base.load()
+        dtype = compute_dtype(config.trainer)
+        model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
         result = measure(model, tokenizer, benchmark, test, config, device)
         run.log_table("predictions", result.rows)
         run.log_items(result.items)

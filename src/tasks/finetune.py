@@ -9,7 +9,7 @@ from src.config.train import TrainConfig
 from src.evaluation.contamination import contamination
 from src.evaluation.measure import measure
 from src.models.prompt import PromptFormat
-from src.modules.training import prepare_torch
+from src.modules.training import compute_dtype, prepare_torch
 from src.points.draw import draw, shots_that_fit
 from src.points.export import load_export
 from src.points.first_step import show_first_step
@@ -69,9 +69,9 @@ def run_point(point: Point, job: SweepJob) -> str:
         shots = shots_that_fit(point, drawn, prompts) if in_context else []
         if config.n_examples and not in_context:
             train(point, start, drawn, work, sink=run.log_metrics)
-            model, tokenizer = load_export(start.load, work / "export")
+            model, tokenizer = load_export(start.load, work / "export", compute_dtype(config.trainer))
         else:
-            model, tokenizer = start.load()
+            model, tokenizer = start.load(compute_dtype(config.trainer))
         result = measure(model, tokenizer, config.benchmark, point.test, config, device, shots)
         run.log_table("predictions", result.rows)
         items = dict(result.items)

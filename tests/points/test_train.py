@@ -1,6 +1,8 @@
 """Trials of a point: until convergence, over learning rates, over folds; what the point then says of its training."""
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import src.points.train as points_train
 from src.errors import FathomError
@@ -150,6 +152,32 @@ def test_what_is_said_of_training_survives_a_kill_after_its_last_step(toy, tmp_p
     points_train.train(point, Start(point.base, None), drawn, tmp_path, lambda metrics, step: logged.update(metrics))
     assert logged["train/total_steps"] > logged["train/best_step"] > 0
     assert (tmp_path / "export" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "dtype"), [("adamw_bf16_stochastic", torch.bfloat16), ("adamw_8bit", torch.float32)]
+)
+def test_every_optimiser_goes_on_from_its_checkpoint_to_the_same_weights(toy, tmp_path, optimizer, dtype):
+    recipe = {**CONVERGED, "optimizer": optimizer}
+    config = toy(n_examples=16, recipe=recipe, trainer={"checkpoint_every_steps": 3})
+    point = identify(config)
+    drawn = draw(point, PromptFormat(point.base.tokenizer(), config.model.plain_prompt))
+
+    def weights(work, sink=lambda metrics, step: None):
+        points_train.train(point, Start(point.base, None), drawn, work, sink)
+        return (work / "export" / "model.safetensors").read_bytes()
+
+    def kill(metrics, step):
+        if step >= 8:
+            raise Interrupted
+
+    undisturbed = weights(tmp_path / "undisturbed")
+    with pytest.raises(Interrupted):
+        weights(tmp_path / "killed", kill)
+    assert list((tmp_path / "killed").rglob("*.ckpt"))
+    assert weights(tmp_path / "killed") == undisturbed
+    kept = load_file(tmp_path / "killed/export/model.safetensors")
+    assert {values.dtype for values in kept.values()} == {dtype}
 
 
 def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):
