@@ -52,6 +52,10 @@ def composed(*overrides, name="train"):
         (["trainer.precision=bf16-true"], "trainer.precision=bf16-true would round most updates away"),
         (["model=llama3_8b", "model.dtype=bfloat16"], "model.dtype=bfloat16 would round most updates away"),
         (["method=lora", "recipe.optimizer=adamw_bf16_stochastic"], "adamw_bf16_stochastic is for method=full"),
+        (
+            ["method=qlora", "recipe=paper", "trainer=fsdp"],
+            "method=qlora keeps the base in 4 bits whole",
+        ),
         (["study=a/b"], "study: string should match pattern"),
         (["study=???"], "study: Missing mandatory value"),
     ],
@@ -143,6 +147,17 @@ def test_a_model_of_ones_own_that_names_no_recipe_is_told_the_choices(tmp_path):
     with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
         with pytest.raises(ConfigCompositionException, match=r"(?s)You must specify 'recipe'.*fixed_batch"):
             compose("train", overrides=["model=mine", "trainer=gpu"])
+
+
+def test_adapters_have_a_learning_rate_of_their_own_and_a_search_has_its():
+    def rates(*overrides):
+        return check(composed(*overrides), TrainConfig).learning_rates
+
+    assert rates("recipe=paper") == [1e-5]
+    assert rates("recipe=paper", "method=lora") == rates("recipe=paper", "method=qlora") == [2e-4]
+    assert rates("recipe=paper", "method=lora", "method.lr=null") == [1e-5]
+    assert rates("recipe=converged", "method=lora") == rates("recipe=converged") == sorted(rates(), reverse=True)
+    assert rates("recipe=converged", "method=lora", "n_examples=1000") == [2e-4]
 
 
 def test_the_papers_batch_size_follows_n():

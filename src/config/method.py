@@ -13,14 +13,26 @@ class Full(Section):
     name: Literal["full"]
 
 
-class Lora(Section):
-    """Low-rank adapters (Hu et al. 2106.09685) on the named linear layers."""
+class Adapters(Section):
+    """Low-rank adapters (Hu et al. 2106.09685) on the named linear layers; the base is frozen."""
 
-    name: Literal["lora"]
+    lr: float | None = Field(default=None, gt=0, description="in the place of recipe.lr; null: that")
     r: int = Field(gt=0)
     alpha: int = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
     target_modules: list[str] = Field(min_length=1)
+
+
+class Lora(Adapters):
+    """On the base as it is."""
+
+    name: Literal["lora"]
+
+
+class QLora(Adapters):
+    """On the base in 4 bits (Dettmers et al. 2305.14314)."""
+
+    name: Literal["qlora"]
 
 
 class InContext(Section):
@@ -30,4 +42,4 @@ class InContext(Section):
     context_tokens: int | None = Field(gt=0, description="prompt and completion together; null: what the model takes")
 
 
-Method = Annotated[Full | Lora | InContext, Field(discriminator="name")]
+Method = Annotated[Full | Lora | QLora | InContext, Field(discriminator="name")]

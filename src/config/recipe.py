@@ -95,10 +95,10 @@ class Recipe(Section):
     def batch_size_for(self, n: int) -> int:
         return next(rule.examples for rule in self.batch_size if rule.up_to is None or n <= rule.up_to)
 
-    def rates_for(self, n: int) -> list[float]:
-        """The learning rates that a point of n examples chooses from, highest first."""
+    def rates_for(self, n: int, lr: float | None = None) -> list[float]:
+        """The learning rates that a point of n examples chooses from, highest first; `lr` comes before the recipe's."""
         searched = self.search and (self.search_up_to is None or n <= self.search_up_to)
-        return sorted(self.search, reverse=True) if searched else [self.lr]
+        return sorted(self.search, reverse=True) if searched else [lr or self.lr]
 
     @property
     def holds_constant(self) -> str:

@@ -32,6 +32,11 @@ class TrainConfig(Measuring):
     recipe: Recipe
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
 
+    @property
+    def learning_rates(self) -> list[float]:
+        """What the point's training chooses from, highest first: more than one in a search."""
+        return self.recipe.rates_for(self.n_examples, getattr(self.method, "lr", None))
+
     @model_validator(mode="after")
     def _weights_in_one_piece(self) -> "TrainConfig":
         if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
@@ -40,13 +45,15 @@ class TrainConfig(Measuring):
                 "of what is trained; take trainer=ddp or gpu (with method=lora where memory is short), or a recipe of "
                 "fixed length without averaging, such as fixed_batch"
             )
+        if self.trainer.strategy == "fsdp" and self.method.name == "qlora":
+            raise ValueError("method=qlora keeps the base in 4 bits whole on each device: take trainer=gpu or ddp")
         return self
 
     @model_validator(mode="after")
     def _small_updates_count(self) -> "TrainConfig":
         """bfloat16 keeps 8 bits: added to it, an update of less than 1/512 of a weight is rounded away."""
         method, stochastic = self.method.name, self.recipe.optimizer == "adamw_bf16_stochastic"
-        if stochastic and method == "lora":
+        if stochastic and method in ("lora", "qlora"):
             raise ValueError(
                 "recipe.optimizer=adamw_bf16_stochastic is for method=full; adapters are small and kept in float32: "
                 "take recipe.optimizer=adamw, with model.dtype=bfloat16 for the base"

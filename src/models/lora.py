@@ -6,11 +6,11 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
-from src.config.method import Lora
+from src.config.method import Adapters
 from src.errors import FathomError
 
 
-def add_adapters(model: PreTrainedModel, method: Lora, seed: int) -> PreTrainedModel:
+def add_adapters(model: PreTrainedModel, method: Adapters, seed: int) -> PreTrainedModel:
     """The model with frozen weights and trainable adapters, initialised from `seed`."""
     torch.manual_seed(seed)
     config = LoraConfig(

@@ -142,8 +142,13 @@ class CausalLM(LightningModule):
         return torch.stack([sums.index_add(0, example, nll.double()), tokens.double()])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        frozen = {name for name, p in self.named_parameters() if not p.requires_grad}
-        checkpoint["state_dict"] = {name: p for name, p in checkpoint["state_dict"].items() if name not in frozen}
+        frozen = {name for name, p in self.named_parameters(remove_duplicate=False) if not p.requires_grad}
+        checkpoint["state_dict"] = {
+            name: value
+            for name, value in checkpoint["state_dict"].items()
+            # What a quantised weight is read with (x.weight.absmax) belongs to it.
+            if name not in frozen and f"{name.rpartition('.weight.')[0]}.weight" not in frozen
+        }
 
     def log_now(self, metrics: dict[str, float]) -> None:
         if self.logger is not None and self.trainer.is_global_zero:

@@ -10,7 +10,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import AdamW, Optimizer
 
 from src.config.recipe import OptimizerName
-from src.errors import FathomError
+from src.models.optional import bitsandbytes
 
 AT_A_TIME = 2**24  # weights that are in float32 at a time
 
@@ -22,13 +22,7 @@ def make_optimizer(
     if name == "adamw_bf16_stochastic":
         return StochasticAdamW(groups, lr=lr, betas=betas, seed=seed)
     if name == "adamw_8bit":
-        try:
-            from bitsandbytes.optim import AdamW8bit
-        except ImportError as error:
-            raise FathomError(
-                "recipe.optimizer=adamw_8bit needs bitsandbytes: pip install -c constraints.txt -e '.[low_memory]'"
-            ) from error
-        return AdamW8bit(groups, lr=lr, betas=betas)
+        return bitsandbytes("recipe.optimizer=adamw_8bit").optim.AdamW8bit(groups, lr=lr, betas=betas)
     return AdamW(groups, lr=lr, betas=betas, fused=True)
 
 

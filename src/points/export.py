@@ -1,5 +1,6 @@
 """The weights that a finetuning run leaves: safetensors (or a peft adapter) and the tokenizer, whole or not at all."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
@@ -10,7 +11,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from src.config.model import Dtype
 from src.models.load import load_model, load_tokenizer
 from src.models.lora import merge_adapters
+from src.models.nf4 import is_quantised, round_to_nf4
 from src.modules.causal_lm import CausalLM
+
+QUANTISED = "quantised.json"  # beside adapters of a base in 4 bits: how it was made
+
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+LoadStart = Callable[[Dtype], Loaded]
 
 
 def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
@@ -26,17 +33,30 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
     weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()}
     module.model.save_pretrained(unfinished, state_dict=weights)
     tokenizer.save_pretrained(unfinished)
+    if is_quantised(module.model):
+        (unfinished / QUANTISED).write_text(json.dumps({"base": "nf4", "dtype": str(module.model.dtype).split(".")[1]}))
     rmtree(directory, ignore_errors=True)  # of a try that was killed before it could say that it had ended
     unfinished.replace(directory)
 
 
-def load_export(
-    load_start: Callable[[Dtype], tuple[PreTrainedModel, PreTrainedTokenizerBase]],
-    directory: Path,
-    dtype: Dtype,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model that `export` wrote, in `dtype`; adapters merged into what they started from, in float32."""
+def load_export(load_start: LoadStart, directory: Path, dtype: Dtype) -> Loaded:
+    """The model that `export` wrote, in `dtype`; with adapters merged, in float32."""
     if (directory / "adapter_config.json").exists():
-        model, tokenizer = load_start("float32")  # in bfloat16 most of what adapters add would be rounded away
-        return merge_adapters(model, directory), tokenizer
+        return _merged(load_start, directory)
     return load_model(directory, dtype), load_tokenizer(directory)
+
+
+def _merged(load_start: LoadStart, directory: Path) -> Loaded:
+    """The base that the adapters in `directory` were trained on, a quantised one with its 4-bit values, and they added.
+
+    In float32: in bfloat16 most of what they add would be rounded away.
+    """
+    quantised = directory / QUANTISED
+    if not quantised.exists():
+        model, tokenizer = load_start("float32")
+    else:
+        model, tokenizer = load_start(json.loads(quantised.read_text())["dtype"])
+        round_to_nf4(model)
+        for parameter in model.parameters():
+            parameter.data = parameter.data.float()
+    return merge_adapters(model, directory), tokenizer

@@ -81,6 +81,7 @@ class Point:
             "seed": c.seed,
             "recipe.holds_constant": c.recipe.holds_constant,
             "recipe.batch_examples": c.recipe.batch_size_for(c.n_examples),
+            "recipe.learning_rates": c.learning_rates,
             "trainer.precision": resolve_precision(c.trainer),
             "digest.base": self.base.digest,
             "digest.data": digest([self.pool_digest, self.test_digest]),

@@ -10,14 +10,15 @@ from pathlib import Path
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from src.config.method import Lora
+from src.config.method import Adapters, QLora
 from src.errors import FathomError
 from src.models.lora import add_adapters
+from src.models.nf4 import quantise
 from src.models.prompt import Encoded
 from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import Sink
-from src.modules.training import fit
+from src.modules.training import compute_dtype, fit
 from src.modules.validation import Validation, evenly
 from src.points.draw import Drawn, training_data
 from src.points.export import export
@@ -101,7 +102,7 @@ class _Trials:
     def __init__(self, point: Point, start: Start, work: Path, sink: Sink) -> None:
         self.point = point
         self.recipe = point.config.recipe
-        self.rates = self.recipe.rates_for(point.config.n_examples)  # highest first
+        self.rates = point.config.learning_rates
         self.start = start
         self.work = work
         self.sink = sink
@@ -199,9 +200,11 @@ class _Trials:
         config, recipe = self.point.config, self.recipe
         stochastic = recipe.optimizer == "adamw_bf16_stochastic"
         model, tokenizer = self.start.load("bfloat16" if stochastic else None)
+        if isinstance(config.method, QLora):
+            quantise(model, compute_dtype(config.trainer))
         if config.trainer.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        if isinstance(config.method, Lora):
+        if isinstance(config.method, Adapters):
             model = add_adapters(model, config.method, config.seed)
         optimisation = Optimisation(
             total_steps=len(data.plan),

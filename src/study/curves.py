@@ -12,7 +12,7 @@ from src.scaling.noise import Kind, item_variance
 from src.tracking.query import PointRecord
 
 # What differs along a curve, and what names it.
-ALONG = {"n_examples", "seed", "recipe.batch_examples"}
+ALONG = {"n_examples", "seed", "recipe.batch_examples", "recipe.learning_rates"}
 NAME = ("model", "benchmark", "method", "recipe")
 # Another code, base or data makes another generation of the same curve, never a part of it.
 GENERATION = ("digest.code", "digest.base", "digest.data")

@@ -6,9 +6,11 @@ from safetensors.torch import load_file
 
 import src.points.train as points_train
 from src.errors import FathomError
+from src.generation.nll import answer_nll
 from src.models.prompt import PromptFormat
 from src.modules.causal_lm import TrainingDiverged
 from src.points.draw import draw
+from src.points.export import load_export
 from src.points.point import identify
 from src.points.start import Start
 from src.tasks.finetune import finetune
@@ -178,6 +180,40 @@ def test_every_optimiser_goes_on_from_its_checkpoint_to_the_same_weights(toy, tm
     assert weights(tmp_path / "killed") == undisturbed
     kept = load_file(tmp_path / "killed/export/model.safetensors")
     assert {values.dtype for values in kept.values()} == {dtype}
+
+
+ADAPTERS = {"r": 4, "alpha": 8, "dropout": 0.1, "target_modules": ["q_proj", "down_proj"], "lr": 2e-2}
+
+
+def test_qlora_goes_on_after_a_kill_and_is_evaluated_with_the_weights_it_was_trained_on(toy, tmp_path):
+    recipe = {"epochs": 6, "averaging": 0.0, "lr": 1e-9}
+    section = {"checkpoint_every_steps": 3}
+    config = toy(n_examples=16, method={"name": "qlora", **ADAPTERS}, recipe=recipe, trainer=section)
+    point = identify(config)
+    assert point.params["recipe.learning_rates"] == [2e-2]
+    prompts = PromptFormat(point.base.tokenizer(), config.model.plain_prompt)
+    start, drawn = Start(point.base, None), draw(point, prompts)
+    logged = {}
+
+    def kill(metrics, step):
+        if step == 8:
+            raise Interrupted
+
+    points_train.train(point, start, drawn, tmp_path / "undisturbed", lambda metrics, step: logged.update(metrics))
+    with pytest.raises(Interrupted):
+        points_train.train(point, start, drawn, tmp_path / "killed", kill)
+    (checkpoint,) = (tmp_path / "killed/once").glob("*.ckpt")
+    assert all("lora_" in name for name in torch.load(checkpoint, weights_only=False)["state_dict"])
+    points_train.train(point, start, drawn, tmp_path / "killed", lambda metrics, step: None)
+    exports = [tmp_path / name / "export/adapter_model.safetensors" for name in ("undisturbed", "killed")]
+    assert exports[0].read_bytes() == exports[1].read_bytes()
+
+    model, _ = load_export(start.load, tmp_path / "killed/export", "float32")
+    losses = answer_nll(model, [(e.prompt, e.answer) for e in drawn.val], 4096)
+    loss = sum(loss for loss, _ in losses) / sum(tokens for _, tokens in losses)
+    assert loss == pytest.approx(logged["val/loss"], rel=1e-4)
+    untrained = answer_nll(start.load()[0], [(e.prompt, e.answer) for e in drawn.val], 4096)
+    assert loss < 0.9 * sum(loss for loss, _ in untrained) / sum(tokens for _, tokens in untrained)
 
 
 def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):

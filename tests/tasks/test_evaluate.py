@@ -29,8 +29,9 @@ def evaluated(config):
     [
         {"name": "full"},
         {"name": "lora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
+        {"name": "qlora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
     ],
-    ids=["full", "lora"],
+    ids=["full", "lora", "qlora"],
 )
 def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
     config = toy(method=method, recipe={"lr": 1e-2}, first={"benchmark": toy.benchmark(), "n_examples": 0})
