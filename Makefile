@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui study results bench bench-forecast clean
+.PHONY: quickstart test check lint ui study results bench bench-forecast nightly-install clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -64,6 +64,10 @@ bench-forecast: $(READY)
 	$(BIN)/python bench/noise.py --curves=400
 	$(BIN)/python bench/forecast.py
 	$(BIN)/python bench/tournament.py
+
+# HOW=cron or HOW=workflow instead of a systemd user timer; AT is local time.
+nightly-install: $(READY)
+	$(BIN)/python src/install_nightly.py how=$(or $(HOW),systemd) at=$(or $(AT),02:30)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -54,8 +54,8 @@ class Series:
 class Chart:
     """Series over n, or over what `along` names.
 
-    `percent` shows values times 100; `log_y` is how it opens, the reader can switch both axes. `levels` are values at
-    which a thin line is drawn across: chance, a bound, zero.
+    `percent` shows values times 100; `log_x` and `log_y` are how it opens, the reader can switch both axes.
+    `levels` are values at which a thin line is drawn across: chance, a bound, zero.
     Charts with the same `figure` are the panels of one figure for print, a file of that name.
     """
 
@@ -65,6 +65,7 @@ class Chart:
     x_label: str = "finetuning examples n"
     along: str = "n"
     figure: str = "figure"
+    log_x: bool = True
     log_y: bool = False
     percent: bool = False
     levels: Sequence[float] = ()

@@ -23,13 +23,13 @@ HAS_BAR = alt.FilterTransform("datum.stderr > 0")
 
 
 def plot_curves(chart: Chart, interactive: bool = False) -> alt.LayerChart:
-    """The chart as it opens, over log n.
+    """The chart as it opens, over log n where nothing else is said.
 
     `interactive`: a point that the pointer comes near tells its numbers, a click in the legend shows or hides a curve,
     and as many curves as there are colours are shown at first.
     """
     names, rows = _names(chart), list(_rows(chart))
-    x, y, transforms = _axes(chart, rows, log_x=True, log_y=chart.log_y)
+    x, y, transforms = _axes(chart, rows, chart.log_x, chart.log_y)
     marks = _marks(rows, names)
     if interactive:
         shown = alt.selection_point(
@@ -45,7 +45,7 @@ def plot_curves(chart: Chart, interactive: bool = False) -> alt.LayerChart:
 def switched(chart: Chart) -> dict[str, Any]:
     """What differs in the specification of the interactive chart once its axes are switched: x and y can be one by one,
     the transforms go with y."""
-    x, y, transforms = _axes(chart, list(_rows(chart)), log_x=False, log_y=not chart.log_y)
+    x, y, transforms = _axes(chart, list(_rows(chart)), not chart.log_x, not chart.log_y)
     return {"x": x.to_dict(), "y": y.to_dict(), "transform": [each.to_dict() for each in (SHOWN, *transforms)]}
 
 

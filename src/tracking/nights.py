@@ -1,0 +1,52 @@
+"""The verdicts of nightly sweeps: a run of kind `night` each, whose tag says how the night went."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from src.errors import FathomError
+from src.tracking import tags as tag
+from src.tracking.ownership import set_tags
+from src.tracking.store import Store
+
+Verdict = Literal["good", "regression", "incomplete"]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night that was judged. `study` has its points."""
+
+    date: str
+    study: str
+    verdict: str
+    run_id: str
+
+
+def judged_nights(store: Store, study: str) -> list[Night]:
+    """The nights of a study by date, of a night that was judged several times the last."""
+    by_date = {night.date: night for night in _judged(store, study)}
+    return [by_date[date] for date in sorted(by_date)]
+
+
+def accept_night(store: Store, study: str, date: str) -> None:
+    """Let a night count as good from now on. Raises FathomError for one that was not judged or is incomplete."""
+    nights = {night.date: night for night in judged_nights(store, study)}
+    if date not in nights:
+        raise FathomError(f"accept: {date} is no night of study {study}; there are {', '.join(nights) or 'none yet'}")
+    if nights[date].verdict == "incomplete":
+        raise FathomError(f"accept: the night of {date} is incomplete; run it again: src/nightly.py night={date}")
+    set_tags(store, nights[date].run_id, {tag.NIGHT: "good"})
+
+
+def _judged(store: Store, study: str) -> Iterator[Night]:
+    wanted = f"tags.`{tag.KIND}` = 'night' and tags.`{tag.COMPLETE}` = 'true'"
+    token = None
+    while True:
+        page = store.client.search_runs(
+            [store.experiment(study)], wanted, max_results=1000, order_by=["attributes.end_time"], page_token=token
+        )
+        for run in page:
+            yield Night(run.data.params["night"], run.data.params["points"], run.data.tags[tag.NIGHT], run.info.run_id)
+        token = page.token
+        if not token:
+            return

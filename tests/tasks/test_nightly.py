@@ -1,0 +1,83 @@
+import json
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from filelock import FileLock
+
+from src.tracking.nights import judged_nights
+from src.tracking.query import points
+from src.tracking.store import open_store
+
+ROOT = Path(__file__).parents[2]
+
+
+def overrides(**changed):
+    known = {
+        "model.init": "random", "recipe": "tiny_steps", "recipe.steps": "60", "recipe.lr": "2e-3",
+        "benchmark": "arithmetic", "benchmark.test_limit": "60", "benchmark.max_new_tokens": "8",
+        "n_examples": "40,160", "seed": "0,1",
+    }  # fmt: skip
+    return "[" + ",".join(f"'{key}={value}'" for key, value in {**known, **changed}.items()) + "]"
+
+
+def run(tmp_path, night, *more, sweep=None):
+    sweep = overrides() if sweep is None else sweep
+    command = [
+        *(sys.executable, "src/nightly.py", f"night={night}", f"overrides={sweep}", f"out={tmp_path}/nightly"),
+        *(f"tracking.root={tmp_path}/mlruns", "laws=[]", f"hydra.run.dir={tmp_path}/hydra", *more),
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_a_second_nightly_sweep_does_not_start(tmp_path):
+    locks = tmp_path / "mlruns" / "locks"
+    locks.mkdir(parents=True)
+    with FileLock(locks / "nightly.nightly.lock"):
+        ended = run(tmp_path, "2026-01-01")
+    assert ended.returncode == 1
+    assert "still running" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_nights_are_judged_and_a_halved_learning_rate_is_caught(tmp_path):
+    first = run(tmp_path, "2026-01-01")
+    assert first.returncode == 0, first.stderr
+    second = run(tmp_path, "2026-01-02")
+    assert second.returncode == 0, second.stderr
+    text = (tmp_path / "nightly" / "2026-01-02" / "report.html").read_text()
+    assert "4 of 4 equal to those of the night before to the last bit" in text
+
+    heard = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    Thread(target=server.serve_forever, daemon=True).start()
+    halved = run(
+        tmp_path,
+        "2026-01-03",
+        f"notify=json://127.0.0.1:{server.server_port}",
+        sweep=overrides(**{"recipe.lr": "1e-3"}),
+    )
+    server.shutdown()
+    assert halved.returncode == 1
+    assert "worse than the nights before" in halved.stderr
+    assert "regression" in heard[0]["message"]
+
+    store = open_store(None, tmp_path / "mlruns")
+    verdicts = {night.date: night.verdict for night in judged_nights(store, "nightly")}
+    assert verdicts == {"2026-01-01": "good", "2026-01-02": "good", "2026-01-03": "regression"}
+    assert len(points(store, "nightly-2026-01-03")) == 4
+
+    accepted = run(tmp_path, "2026-01-04", "accept=2026-01-03")
+    assert accepted.returncode == 0, accepted.stderr
+    assert judged_nights(store, "nightly")[-1].verdict == "good"
