@@ -28,7 +28,7 @@ def night_page(
     same = f", {equal[0]} of {equal[1]} equal to those of the night before to the last bit" if equal[1] else ""
     lead = f"{points} points on {len(tonight)} curves{same}; {len(rows)} comparisons with {len(nights) - 1} good nights"
     sections = [
-        Section("What is worse", [_worse(rows)]),
+        Section("What is worse", _worse(rows)),
         Section("Tonight and the night before", _beside(nights, date, metrics)),
     ]
     if len(nights) > 2:
@@ -40,19 +40,30 @@ def night_page(
 
 def summary(date: str, verdict: str, rows: Sequence[Comparison], troubles: Sequence[str]) -> str:
     """The night in a few lines, for a message."""
-    lines = [f"Night of {date}: {verdict}", *troubles]
-    for row in rows:
+    return "\n".join([f"Night of {date}: {verdict}", *troubles, *_alarms(rows)])
+
+
+def _alarms(rows: Sequence[Comparison]) -> list[str]:
+    """A sentence for each curve and metric that has alarms, about the clearest of them."""
+    alike: dict[tuple[str, str, str], list[Comparison]] = {}
+    for row in sorted(rows, key=lambda row: row.p):
         if row.alarm:
-            at = row.what if row.n is None else f"n = {row.n:,}"
-            lines.append(f"{row.curve}, {row.metric}, {at}: {row.before:.4g} became {row.tonight:.4g} ({row.against})")
-    return "\n".join(lines)
+            alike.setdefault((row.curve, row.metric, row.what), []).append(row)
+    sentences = []
+    for (curve, metric, what), of in alike.items():
+        first = of[0]
+        sizes = ", ".join(f"{n:,}" for n in sorted({row.n for row in of if row.n is not None}))
+        where = f"at n = {sizes}; at {first.n:,}" if first.n is not None else f"in the {what}:"
+        sentences.append(
+            f"{curve}: {metric} {where} it was {first.before:.4g} ({first.against}) and is {first.tonight:.4g}."
+        )
+    return sentences
 
 
-def _worse(rows: Sequence[Comparison]) -> str | Table:
-    alarms = [row for row in rows if row.alarm]
-    if alarms:
-        return _table(sorted(alarms, key=lambda row: row.p))
-    return "Nothing that chance does not explain." if rows else "There is no good night to compare with yet."
+def _worse(rows: Sequence[Comparison]) -> list[str]:
+    if any(row.alarm for row in rows):
+        return _alarms(rows)
+    return ["Nothing that chance does not explain." if rows else "There is no good night to compare with yet."]
 
 
 def _table(rows: Sequence[Comparison]) -> Table:
