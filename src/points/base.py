@@ -12,8 +12,9 @@ from src.models.hub import locate
 from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
 from src.models.tiny import Family, tiny_config, tiny_tokenizer
 from src.points.code_identity import code_of
+from src.points.known_digest import known_digest
 from src.points.pretraining import pretrained
-from src.tracking.identity import digest, file_digest
+from src.tracking.identity import digest
 
 # Random bases borrow the tokenizer of this family: it can encode any text.
 BORROWED_TOKENIZER: Family = "llama3"
@@ -69,10 +70,10 @@ def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking)
         directory = pretrained(model, trainer, tracking)
     else:
         directory = locate(model.path, model.revision)
-    return Base(model, directory, _directory_digest(directory))
+    return Base(model, directory, _directory_digest(directory, tracking.root.resolve()))
 
 
-def _directory_digest(directory: Path) -> str:
+def _directory_digest(directory: Path, root: Path) -> str:
     """Digest of everything in the directory that the loaded model depends on."""
     wanted = sorted(p for p in directory.iterdir() if p.suffix in {".json", ".safetensors", ".model", ".jinja"})
-    return digest({path.name: file_digest(path) for path in wanted})
+    return digest({path.name: known_digest(path, root) for path in wanted})

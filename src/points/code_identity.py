@@ -22,6 +22,7 @@ EXCUSED = {
     "src.points.code_identity": "decides what is in a digest, which is another one where the decision is",
     "src.points.first_step": "prints a step that is not taken",
     "src.points.full_disk": "words an error",
+    "src.points.known_digest": "remembers what a file's bytes say",
     "src.points.pretraining": "has a run key of its own; what it leaves is in the base's digest, by its bytes",
     "src.report": "how numbers look and read; study/ and scaling/ compute them",
     "src.sweeps": "which process runs a point, and when",
