@@ -151,7 +151,7 @@ def _described(store: Store, run: Run) -> dict[str, Any]:
             "dataset": {field: getattr(of.dataset, field) for field in OF_DATASET},
             "tags": {each.key: each.value for each in of.tags},
         }
-        for of in run.inputs.dataset_inputs
+        for of in (run.inputs.dataset_inputs if run.inputs else [])
     ]
     return {
         "name": run.info.run_name,
