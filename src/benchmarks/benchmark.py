@@ -7,7 +7,7 @@ torch, MLflow or the model: text in, text out.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -44,7 +44,8 @@ class Verdict:
     `score` lies in [0, 1]; `extracted` is the answer found in the completion (None where there is none); `error` is
     None for a right answer, `format` where no answer could be extracted, `reasoning` where one could but is wrong;
     `detail` names the error more finely where a benchmark can (`syntax`, `timeout`, …). `parts` are further scores by
-    name: each is averaged over all its values in the test set, so that an item may bring several or none.
+    name: each is averaged over all its values in the test set, so that an item may bring several or none. `lenient` is
+    the verdict on a completion with a format error whose answer can be found without the format; None: as it is.
     """
 
     score: float
@@ -52,6 +53,24 @@ class Verdict:
     error: Literal["format", "reasoning"] | None
     detail: str | None = None
     parts: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    lenient: "Verdict | None" = None
+
+
+@dataclass(frozen=True)
+class StandardPrompt:
+    """The prompt with which the field asks a base: what is published of a model can be put beside this score.
+
+    `ask` makes a test item's whole prompt, shots included. A completion ends before the first of `stops`; `score`
+    judges completions that are cut so.
+    """
+
+    ask: Callable[[Example], str]
+    stops: tuple[str, ...]
+    score: Callable[[Sequence[Example], Sequence[str]], list[Verdict]]
+
+    def own(self, completion: str) -> str:
+        """The completion up to the first of the stops."""
+        return min((completion.partition(stop)[0] for stop in self.stops), key=len, default=completion)
 
 
 class Benchmark(BaseModel, ABC):
@@ -86,6 +105,10 @@ class Benchmark(BaseModel, ABC):
     def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
         """A verdict for each completion; to be overridden where many are judged at once, in parallel."""
         return [self.score(example, text) for example, text in zip(examples, completions, strict=True)]
+
+    def standard(self) -> StandardPrompt | None:
+        """How the field asks a base on this benchmark, or None where no way is usual. Raises BadData."""
+        return None
 
     def chance(self) -> float:
         """The accuracy of one answer given to every test item: the one whose gold is the pool's commonest.

@@ -1,13 +1,14 @@
 """GSM8K: grade-school word problems with worked answers (Cobbe et al. 2110.14168)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import field_validator
 
-from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.benchmark import BadData, Benchmark, Example, StandardPrompt, Verdict
+from src.benchmarks.data.chains_of_thought import ARITHMETIC, asked_after
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
 from src.benchmarks.data.parquet_files import read_parquet
@@ -24,10 +25,15 @@ class Gsm8k(Benchmark):
     `path` is a directory that holds train.jsonl and test.jsonl; null takes the data from the hub. `calculator_notes`
     are the `<<48/2=24>>` in the answers. They were written for a model that calls a calculator while it generates; no
     calculator runs here, so `strip` takes them out and leaves the worked text, and `keep` trains on them as they are.
+
+    The standard prompt for a base is the 8-shot chain of thought of Wei et al. 2201.11903, with "The answer is" for the
+    marker. `5_shot` is that of lm-evaluation-harness's task gsm8k, `Question: …` and `Answer: …` with the worked
+    answers; the harness draws its five examples at random, these are the first five of the train split.
     """
 
     path: Path | None = None
     calculator_notes: Literal["keep", "strip"] = "strip"
+    standard_prompt: Literal["8_shot_chain_of_thought", "5_shot"] = "8_shot_chain_of_thought"
 
     @field_validator("path")
     @classmethod
@@ -59,6 +65,17 @@ class Gsm8k(Benchmark):
 
     def score(self, example: Example, completion: str) -> Verdict:
         return judge(example.gold, completion)
+
+    def standard(self) -> StandardPrompt:
+        marker = "The answer is" if self.standard_prompt == "8_shot_chain_of_thought" else "####"
+
+        def score(examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+            return [judge(e.gold, text, marker) for e, text in zip(examples, completions, strict=True)]
+
+        if self.standard_prompt == "8_shot_chain_of_thought":
+            return StandardPrompt(lambda example: asked_after(ARITHMETIC, example.prompt), ("Q:",), score)
+        shots = "".join(f"Question: {shot.prompt}\nAnswer: {shot.answer}\n\n" for shot in self._examples("train")[:5])
+        return StandardPrompt(lambda example: f"{shots}Question: {example.prompt}\nAnswer:", ("Question:",), score)
 
     def _examples(self, split: str) -> list[Example]:
         if self.path is None:

@@ -1,22 +1,24 @@
 """HumanEval: finish a function from its signature and docstring (Chen et al. 2107.03374), and HumanEval+ (Liu et al.
 2305.01210), which holds the same functions against many more inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.benchmark import Example
+from src.benchmarks.benchmark import Example, StandardPrompt, Verdict
 from src.benchmarks.data.code_pool import code_pool
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
 from src.benchmarks.data.parquet_files import read_parquet
-from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function, function_head
+from src.benchmarks.scoring.code_text import CodeBenchmark, continued_function, function_head, judge_leniently
 from src.sandbox.program import Limits, Program
 
 REPO = "openai/openai_humaneval"
 _FIELDS: dict[str, type] = dict.fromkeys(("prompt", "entry_point", "canonical_solution"), str)
+
+_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 # EvalPlus compares so: equal, or where floats are asked for within a tolerance. `find_zero` has many right answers.
 _PLUS_TESTS = """
@@ -49,6 +51,9 @@ class HumanEval(CodeBenchmark):
     HumanEval brings no training data: the pool are instructions with code from elsewhere (`code_pool.py`). With
     `plus_file`, the functions and inputs are those of HumanEval+, and the right outputs come from its reference
     solutions, run beside the tests.
+
+    The standard prompt for a base is the item's own, without a shot; a completion ends at the stop words of Chen et
+    al., and prompt and completion as they are make the program.
     """
 
     path: Path | None = Field(description="HumanEval.jsonl or HumanEval.jsonl.gz; null: openai/openai_humaneval")
@@ -86,6 +91,16 @@ class HumanEval(CodeBenchmark):
         code = continued_function(example.prompt, example.gold, completion)
         support = function_head(example.prompt)
         return Program(code, tests=example.hidden, support=support, entry_point=example.gold)
+
+    def standard(self) -> StandardPrompt:
+        return StandardPrompt(lambda example: example.prompt, _STOPS, self._score_continued)
+
+    def _score_continued(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+        programs = [
+            Program(e.prompt + text, tests=e.hidden, support=function_head(e.prompt), entry_point=e.gold)
+            for e, text in zip(examples, completions, strict=True)
+        ]
+        return judge_leniently(programs, completions, self.sandbox, self.limits)
 
 
 def _example(row: dict[str, Any], tests: str) -> Example:

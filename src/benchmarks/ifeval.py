@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.benchmark import BadData, Benchmark, Example, StandardPrompt, Verdict
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.instruction_pool import instruction_pool
 from src.benchmarks.data.jsonl_files import read_jsonl
@@ -64,6 +64,10 @@ class IfEval(Benchmark):
             return Verdict(0.0, None, "format", parts=parts)
         missed = next(kind for (kind, _), met in zip(instructions, strict, strict=True) if not met)
         return Verdict(0.0, completion.strip(), "reasoning", detail=missed, parts=parts)
+
+    def standard(self) -> StandardPrompt:
+        """The prompts as they are: no form around them, no shot, no stop (as lm-evaluation-harness asks)."""
+        return StandardPrompt(lambda example: example.prompt, (), self.score_all)
 
     def chance(self) -> float:
         """The accuracy of one refusal given to every prompt: "no comma", say, is followed by anything short."""

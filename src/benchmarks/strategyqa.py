@@ -1,10 +1,12 @@
 """StrategyQA: yes/no questions whose steps are implied, with facts and decomposition (Geva et al. 2101.02235)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, StrictBool, TypeAdapter, ValidationError, field_validator
 
-from src.benchmarks.benchmark import BadData, Benchmark, Example, Verdict
+from src.benchmarks.benchmark import BadData, Benchmark, Example, StandardPrompt, Verdict
+from src.benchmarks.data.chains_of_thought import YES_NO, asked_after
 from src.benchmarks.scoring.text_answer import judge_yes_no
 
 
@@ -13,6 +15,9 @@ class StrategyQa(Benchmark):
 
     The worked answer is the decomposition's sub-questions, then the facts that answer them. `path` is the directory
     that holds train.json and dev.json.
+
+    The standard prompt for a base is the 6-shot chain of thought of Wei et al. 2201.11903, with "answer is" for the
+    marker.
     """
 
     path: Path
@@ -36,6 +41,12 @@ class StrategyQa(Benchmark):
 
     def score(self, example: Example, completion: str) -> Verdict:
         return judge_yes_no(example.gold, completion)
+
+    def standard(self) -> StandardPrompt:
+        def score(examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
+            return [judge_yes_no(e.gold, text, "answer is") for e, text in zip(examples, completions, strict=True)]
+
+        return StandardPrompt(lambda example: asked_after(YES_NO, example.prompt), ("Q:",), score)
 
 
 class _Item(BaseModel):

@@ -17,6 +17,7 @@ from src.benchmarks.scoring.pass_at_k import pass_at_k
 from src.config.generation import Greedy, Sampled
 from src.config.measuring import Measuring
 from src.evaluation.metrics import finer_errors, item_values, with_errors
+from src.evaluation.rows import row
 from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
@@ -95,33 +96,24 @@ def measure(
     verdicts = benchmark.score_all([example for _, example in items], texts)
     score_seconds = time.perf_counter() - started
 
-    rows: list[dict[str, Any]] = []
-    for (item, example), completion, text, verdict in zip(items, completions, texts, verdicts, strict=True):
-        nll, tokens = losses.get(item, (None, None))
-        rows.append(
-            {
-                "item": item,
-                "prompt": example.prompt,
-                "completion": text,
-                "extracted": verdict.extracted,
-                "gold": example.gold,
-                "score": verdict.score,
-                "error": verdict.error,
-                "detail": verdict.detail,
-                "parts": {name: list(values) for name, values in verdict.parts.items()},
-                "reference": example.answer,
-                "nll": nll,
-                "answer_tokens": tokens,
-                "cut_off": len(completion) == benchmark.max_new_tokens,
-            }
+    rows = [
+        row(
+            item,
+            example,
+            text,
+            verdict,
+            cut_off=len(completion) == benchmark.max_new_tokens,
+            loss=losses.get(item, (None, None)),
         )
+        for (item, example), completion, text, verdict in zip(items, completions, texts, verdicts, strict=True)
+    ]
     items_of = item_values(rows, samples)
     metrics = {
         **with_errors(items_of),
         **finer_errors(rows),
         "eval/n_items": float(len(test)),
         "eval/chance": _chance(benchmark),
-        "eval/cut_off_rate": sum(row["cut_off"] for row in rows) / len(rows),
+        "eval/cut_off_rate": sum(each["cut_off"] for each in rows) / len(rows),
         "eval/completion_tokens": sum(len(completion) for completion in completions) / len(rows),
         "time/generate_seconds": generate_seconds,
         "time/nll_seconds": nll_seconds,
@@ -129,7 +121,7 @@ def measure(
     }
     if isinstance(config.generation, Sampled):
         for k in config.generation.pass_at:
-            right = [sum(row["score"] == 1 for row in rows[i : i + samples]) for i in range(0, len(rows), samples)]
+            right = [sum(each["score"] == 1 for each in rows[i : i + samples]) for i in range(0, len(rows), samples)]
             metrics[f"eval/pass_at_{k}"] = float(np.mean([pass_at_k(samples, count, k) for count in right]))
     return Evaluation(metrics, rows, items_of)
 

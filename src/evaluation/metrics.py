@@ -15,8 +15,10 @@ def item_values(rows: Sequence[Mapping[str, Any]], samples: int) -> dict[str, np
     """
     first = rows[::samples]
     errors = np.array([row["error"] for row in rows]).reshape(-1, samples)
+    strict, lenient = (np.array([row[of] for row in rows], dtype=float) for of in ("score", "lenient_score"))
     values = {
-        "eval/accuracy": np.array([row["score"] for row in rows], dtype=float).reshape(-1, samples).mean(axis=1),
+        "eval/accuracy": strict.reshape(-1, samples).mean(axis=1),
+        "eval/accuracy_lenient": lenient.reshape(-1, samples).mean(axis=1),
         "eval/format_error_rate": (errors == "format").mean(axis=1),
         "eval/reasoning_error_rate": (errors == "reasoning").mean(axis=1),
     }

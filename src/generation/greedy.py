@@ -20,12 +20,20 @@ class GreedyEngine:
     """Greedy decoding with a KV cache; see `src/generation/engine.py` for the contract.
 
     The batch's rows times (longest prompt + new tokens) stay within `batch_tokens`. The model is set to eval mode.
+    `stopped` says of a completion so far that it need not go on: it ends with the token that made it so.
     """
 
-    def __init__(self, model: PreTrainedModel, stop_ids: Collection[int], batch_tokens: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        stop_ids: Collection[int],
+        batch_tokens: int,
+        stopped: Callable[[list[int]], bool] = lambda _: False,
+    ) -> None:
         self.model = model
         self.stop_ids = frozenset(stop_ids)
         self.batch_tokens = batch_tokens
+        self.stopped = stopped
 
     @torch.inference_mode()
     def generate(
@@ -42,9 +50,11 @@ class GreedyEngine:
             for item, token in zip(items, tokens.tolist(), strict=True):
                 if ended[item]:
                     continue
-                if token not in self.stop_ids:
-                    completions[item].append(token)
-                ended[item] = token in self.stop_ids or len(completions[item]) == max_new_tokens
+                if token in self.stop_ids:
+                    ended[item] = True
+                    continue
+                completions[item].append(token)
+                ended[item] = len(completions[item]) == max_new_tokens or self.stopped(completions[item])
 
         # Taken from the end, longest first: neighbours are alike, and what does not fit into memory fails at once.
         waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))

@@ -5,6 +5,7 @@ import logging
 from src.config.eval import EvalConfig
 from src.errors import FathomError
 from src.evaluation.measure import measure
+from src.evaluation.standard import measure_standard
 from src.modules.training import compute_dtype, prepare_torch, resolve_precision
 from src.points.base import find_base
 from src.points.code_identity import code_of
@@ -59,6 +60,13 @@ def evaluate(config: EvalConfig) -> None:
         model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
         result = measure(model, tokenizer, benchmark, test, config, device)
         run.log_table("predictions", result.rows)
-        run.log_items(result.items)
-        run.complete(result.metrics)
+        metrics, items = result.metrics, result.items
+        asked = None
+        if config.run_id is None:
+            asked = measure_standard(model, tokenizer, benchmark, test, config, base.context_tokens)
+        if asked is not None:
+            run.log_table("predictions_standard", asked.rows)
+            metrics, items = metrics | asked.metrics, items | asked.items
+        run.log_items(items)
+        run.complete(metrics)
     log.info("%s: %s, run %s", name, result, run.id)

@@ -8,6 +8,7 @@ from src.config.method import InContext
 from src.config.train import TrainConfig
 from src.evaluation.contamination import contamination
 from src.evaluation.measure import measure
+from src.evaluation.standard import measure_standard
 from src.models.prompt import PromptFormat
 from src.modules.training import compute_dtype, prepare_torch
 from src.points.draw import draw, shots_that_fit
@@ -79,6 +80,12 @@ def run_point(point: Point, job: SweepJob) -> str:
         facts |= {"n_examples": config.n_examples, "model/parameters": sum(p.numel() for p in model.parameters())}
         if in_context:
             facts["eval/examples_in_context"] = len(shots)
+        if config.n_examples == 0:
+            asked = measure_standard(model, tokenizer, config.benchmark, point.test, config, point.base.context_tokens)
+            if asked is not None:
+                run.log_table("predictions_standard", asked.rows)
+                facts |= asked.metrics
+                items |= asked.items
         for name, (benchmark, test) in point.also.items():
             other = measure(model, tokenizer, benchmark, test, config, device, shots)
             run.log_table(f"predictions_{name}", other.rows)

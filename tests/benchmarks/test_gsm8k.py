@@ -8,6 +8,7 @@ from huggingface_hub import constants
 from pydantic import ValidationError
 
 from src.benchmarks.benchmark import BadData, Example, Verdict
+from src.benchmarks.data.chains_of_thought import ARITHMETIC
 from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 
@@ -39,7 +40,37 @@ def test_every_reference_solution_is_right_and_another_number_is_wrong() -> None
         other = str(int(example.gold) + 1)
         assert benchmark.score(example, f"{steps}#### {other}") == Verdict(0.0, other, "reasoning")
         assert benchmark.score(example, f"{steps}#### {example.gold}0.5").error == "reasoning"
-        assert benchmark.score(example, steps) == Verdict(0.0, None, "format")
+        without = benchmark.score(example, steps)
+        assert (without.score, without.extracted, without.error) == (0.0, None, "format")
+
+
+@needs_data
+def test_the_last_number_of_a_reference_solution_is_mostly_its_answer() -> None:
+    benchmark = gsm8k(DATA)
+    found = [benchmark.score(e, e.answer.rpartition("####")[0]).lenient for e in benchmark.test()]
+    right = sum(verdict is not None and verdict.score for verdict in found)
+    assert right / len(found) > 0.9
+
+
+@needs_data
+def test_the_standard_prompts() -> None:
+    example = gsm8k(DATA).test()[0]
+    chain = gsm8k(DATA).standard()
+    asked = chain.ask(example)
+    assert asked.startswith("Q: There are 15 trees in the grove.") and asked.endswith(f"\n\nQ: {example.prompt}\nA:")
+    assert asked.count("Q: ") == 9 and asked.count("The answer is ") == 8
+    for question, answer in ARITHMETIC:
+        worked = f" {answer}\n\nQ: And then?\nA: The answer is 99."
+        gold = answer.split()[-1].rstrip(".")
+        assert chain.score([Example(question, "", gold)], [chain.own(worked)]) == [Verdict(1.0, gold, None)]
+    (verdict,) = chain.score([example], [f" It is {example.gold}."])
+    assert (verdict.score, verdict.error, verdict.lenient) == (0.0, "format", Verdict(1.0, example.gold, None))
+
+    five = gsm8k(DATA, standard_prompt="5_shot").standard()
+    asked = five.ask(example)
+    assert asked.count("Question: ") == 6 and asked.count("#### ") == 5
+    assert asked.startswith(f"Question: {gsm8k(DATA).pool()[0].prompt}\nAnswer: ")
+    assert five.score([example], [five.own(f" {example.answer}\n\nQuestion: And?")])[0].score == 1.0
 
 
 @needs_data

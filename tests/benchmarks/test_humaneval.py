@@ -118,6 +118,17 @@ def test_the_published_example_scores_a_half(tmp_path: Path) -> None:
     assert verdicts[1].detail == "timeout"
 
 
+def test_the_standard_prompt_is_the_items_own(one: tuple[HumanEval, Example]) -> None:
+    benchmark, example = one
+    standard = benchmark.standard()
+    assert standard.ask(example) == ROW["prompt"]
+    body = ROW["canonical_solution"]
+    texts = [f"{body}\ndef other():\n    return (", f"{body}# more\n", "   return x / 2", f"{body}\nprint(half(3))"]
+    verdicts = standard.score([example] * 4, [standard.own(text) for text in texts])
+    assert [verdict.score for verdict in verdicts] == [1.0, 1.0, 0.0, 1.0]
+    assert (verdicts[2].error, verdicts[2].detail) == ("format", "syntax")
+
+
 def test_the_example(one: tuple[HumanEval, Example]) -> None:
     benchmark, example = one
     assert (example.prompt, example.answer, example.gold) == (ROW["prompt"], ROW["canonical_solution"], "half")

@@ -40,6 +40,25 @@ def test_the_official_splits() -> None:
     assert all(example.gold in example.prompt and "\r" not in example.answer for example in pool + test)
 
 
+@needs_data
+def test_the_standard_prompt_is_the_papers() -> None:
+    benchmark = mbpp(FILE)
+    rows = {row["task_id"]: row for row in map(json.loads, FILE.read_text().splitlines())}
+    test = benchmark.test()[:4]
+    standard = benchmark.standard()
+    parts = []
+    for task in (2, 3, 4, 11):
+        text, tests = rows[task]["text"], "\n".join(rows[task]["test_list"])
+        parts.append(
+            f"You are an expert Python programmer, and here is your task: {text} "
+            f"Your code should pass these tests:\n\n{tests}\n[BEGIN]\n"
+        )
+        parts.append(rows[task]["code"].replace("\r\n", "\n") + "\n[DONE]\n\n")
+    assert standard.ask(test[0]) == "".join(parts[:-1])
+    completions = [standard.own(f"{example.answer}\n[DONE]\n\nYou are (") for example in test]
+    assert [verdict.score for verdict in standard.score(test, completions)] == [1.0] * 4
+
+
 ROW = {
     "text": "Write a function to add.",
     "code": "def add(a, b):\r\n  return a + b",

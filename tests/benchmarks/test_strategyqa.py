@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from src.benchmarks.benchmark import BadData, Example, Verdict
+from src.benchmarks.data.chains_of_thought import YES_NO
 from src.benchmarks.strategyqa import StrategyQa
 
 CONFIG = Path(__file__).parents[2] / "conf/benchmark/strategyqa.yaml"
@@ -39,8 +40,21 @@ def test_every_reference_chain_of_the_real_files_scores_correct() -> None:
         opposite = "no" if example.gold == "yes" else "yes"
         chain, _, _ = example.answer.rpartition("####")
         assert benchmark.score(example, f"{chain}#### {opposite}") == Verdict(0.0, opposite, "reasoning")
-        assert benchmark.score(example, chain) == Verdict(0.0, None, "format")
+        assert benchmark.score(example, chain).error == "format"
     assert {example.prompt for example in pool}.isdisjoint(example.prompt for example in test)
+
+
+@needs_data
+def test_the_standard_prompt() -> None:
+    example = strategyqa(DATA).test()[0]
+    standard = strategyqa(DATA).standard()
+    asked = standard.ask(example)
+    assert asked.startswith("Q: Do hamsters") and asked.endswith(f"\n\nQ: {example.prompt}\nA:")
+    assert asked.count("Q: ") == 7 and asked.count("So the answer is ") == 6
+    for _, answer in YES_NO:
+        gold = answer.split()[-1].rstrip(".")
+        completion = standard.own(f" {answer}\n\nQ: And? So the answer is maybe.")
+        assert standard.score([Example("", "", gold)], [completion]) == [Verdict(1.0, gold, None)]
 
 
 @needs_data

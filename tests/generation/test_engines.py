@@ -128,6 +128,16 @@ def test_the_models_own_generation_config_does_not_matter(engine: type[Any]) -> 
     assert engine(model, STOPS, 400).generate(prompts, 20) == expected
 
 
+def test_a_completion_that_is_stopped_ends_with_the_token_that_made_it_so(model: PreTrainedModel) -> None:
+    prompts = draw_prompts(24)
+    expected = [
+        completion[: next((i + 1 for i, token in enumerate(completion) if token % 5 == 0), None)]
+        for completion in GreedyEngine(model, STOPS, 400).generate(prompts, 24)
+    ]
+    engine = GreedyEngine(model, STOPS, 400, stopped=lambda completion: completion[-1] % 5 == 0)
+    assert engine.generate(prompts, 24) == expected
+
+
 def test_both_engines_are_engines(model: PreTrainedModel) -> None:
     engines: list[Engine] = [GreedyEngine(model, STOPS, 400), HfEngine(model, STOPS, 400)]
     assert engines[0].generate(draw_prompts(5), 1) == engines[1].generate(draw_prompts(5), 1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from src.benchmarks.benchmark import StandardPrompt
 from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 from src.modules.causal_lm import TrainingDiverged
@@ -15,6 +16,8 @@ from src.tracking.store import open_store
 METRICS = {
     "eval/accuracy",
     "eval/accuracy_stderr",
+    "eval/accuracy_lenient",
+    "eval/accuracy_lenient_stderr",
     "eval/nll",
     "eval/format_error_rate",
     "eval/reasoning_error_rate",
@@ -65,6 +68,19 @@ def test_a_point_leaves_everything_in_mlflow(toy):
     assert set(rows[0]) >= {"prompt", "completion", "extracted", "score", "error", "nll"}
     assert m["eval/nll"] == pytest.approx(sum(r["nll"] for r in rows) / sum(r["answer_tokens"] for r in rows))
     assert not (config.tracking.root / "work" / record.key).exists()
+
+
+def test_the_base_is_asked_in_the_standard_way_too(toy):
+    class Asked(toy.benchmark):
+        def standard(self):
+            return StandardPrompt(lambda example: example.prompt, (), self.score_all)
+
+    base, _ = run(toy(n_examples=0, benchmark=Asked()))
+    assert {"eval/standard_accuracy", "eval/standard_accuracy_stderr", "eval/accuracy"} <= base.metrics.keys()
+    store = store_of(toy())
+    assert "predictions_standard.json" in {a.path for a in store.client.list_artifacts(base.run_id)}
+    trained, _ = run(toy(n_examples=10, benchmark=Asked()))
+    assert "eval/standard_accuracy" not in trained.metrics
 
 
 def test_the_same_command_again_trains_nothing(toy):

@@ -5,6 +5,7 @@ import re
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -45,7 +46,8 @@ class CodeBenchmark(Benchmark):
 
     def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
         pairs = zip(examples, completions, strict=True)
-        return judge_programs([self.program(example, text) for example, text in pairs], self.sandbox, self.limits)
+        programs = [self.program(example, text) for example, text in pairs]
+        return judge_leniently(programs, completions, self.sandbox, self.limits)
 
     @property
     def limits(self) -> Limits:
@@ -63,7 +65,22 @@ def judge_code(tests: Sequence[str], completions: Sequence[str], sandbox: Sandbo
     are no Python.
     """
     programs = [Program(whole_program(text), source) for source, text in zip(tests, completions, strict=True)]
-    return judge_programs(programs, sandbox)
+    return judge_leniently(programs, completions, sandbox)
+
+
+def judge_leniently(
+    programs: Sequence[Program], completions: Sequence[str], sandbox: Sandbox, limits: Limits = Limits()
+) -> list[Verdict]:
+    """A verdict for each program; where it is a format error, what its completion holds beside it is judged too."""
+    verdicts = judge_programs(programs, sandbox, limits)
+    others = {
+        i: replace(programs[i], code=code)
+        for i, verdict in enumerate(verdicts)
+        if verdict.error == "format" and (code := lenient_program(programs[i], completions[i])) is not None
+    }
+    for i, lenient in zip(others, judge_programs(list(others.values()), sandbox, limits), strict=True):
+        verdicts[i] = replace(verdicts[i], lenient=lenient)
+    return verdicts
 
 
 def judge_programs(programs: Sequence[Program], sandbox: Sandbox, limits: Limits = Limits()) -> list[Verdict]:
@@ -107,6 +124,30 @@ def whole_program(completion: str) -> str:
     return "\n".join(lines[:end]) + "\n"
 
 
+def lenient_program(program: Program, completion: str) -> str | None:
+    """What parses and defines the entry point, where the program itself does not, or None.
+
+    The program without its last lines; then each fenced block, and what begins at each definition, likewise. (EvalPlus,
+    Liu et al. 2305.01210, takes the longest stretch of lines that parses.)
+    """
+    completion = completion.replace("\r\n", "\n")
+    blocks = [fenced[1] for fenced in _FENCE.finditer(completion)]
+    tails = [completion[first.start() :] for first in _FIRST.finditer(completion)]
+    for code in dict.fromkeys([program.code, *blocks, *tails]):
+        kept = _what_parses(code)
+        if kept.strip() and _defines(kept, program.entry_point) and kept != program.code:
+            return kept
+    return None
+
+
+def _what_parses(code: str) -> str:
+    """The code up to the last line with which it parses."""
+    lines = code.split("\n")
+    while lines and (wrong := _wrong_line("\n".join(lines) + "\n")) is not None:
+        lines = lines[: min(wrong - 1, len(lines) - 1)]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def continued_function(prompt: str, entry_point: str, completion: str) -> str:
     """The program that `prompt`, the head of a function with its docstring, and a completion make.
 
@@ -134,13 +175,19 @@ def function_head(prompt: str) -> str:
 
 
 def parses(code: str) -> bool:
-    """Whether `code` is Python. It is only read here, never run."""
+    return _wrong_line(code) is None
+
+
+def _wrong_line(code: str) -> int | None:
+    """The line from which on `code` is no Python, or None. It is only read here, never run."""
     try:
         with warnings.catch_warnings(action="ignore"):
             ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        return 1
+    return None
 
 
 def _indented(lines: list[str], only_first: bool) -> list[str]:

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -118,6 +119,10 @@ def _exact_match(example: Example, completion: str) -> Verdict:
 
 def _f1(example: Example, completion: str) -> Verdict:
     exact = _exact_match(example, completion)
+    return replace(_by_f1(exact), lenient=exact.lenient and _by_f1(exact.lenient))
+
+
+def _by_f1(exact: Verdict) -> Verdict:
     (score,) = exact.parts["f1"]
     error = None if score == 1.0 else exact.error
     return Verdict(score, exact.extracted, error, parts={"exact_match": [exact.score]})
@@ -125,7 +130,7 @@ def _f1(example: Example, completion: str) -> Verdict:
 
 def _number(example: Example, completion: str) -> Verdict:
     tried = [judge_number(gold, _marked(example, completion)) for gold in accepted_answers(example)]
-    return max(tried, key=lambda verdict: verdict.score)
+    return max(tried, key=lambda verdict: (verdict.score, verdict.lenient is not None and verdict.lenient.score))
 
 
 def _regex(example: Example, completion: str) -> Verdict:

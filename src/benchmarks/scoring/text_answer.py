@@ -11,8 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from src.benchmarks.benchmark import Example, Verdict
+from src.benchmarks.scoring.own_answer import own_answer
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_SAID = re.compile(r"\banswer(?: is|:)[ \t]*(?::[ \t]*)?([^\n]*)", re.IGNORECASE)
+_YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
+# The letter of a choice: `(B)`, `B.`, `B) because …` or alone.
+_LETTER = re.compile(r"^\W*\(?([A-J])\)?(?![\w'])|\(([A-J])\)")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -26,6 +31,21 @@ def final_answer(text: str, marker: str = "####") -> str | None:
         if found and normalise(answer):
             return answer.strip()
     return None
+
+
+def lenient_answer(text: str, accepted: Sequence[str]) -> str | None:
+    """What is given as the answer without a marker, or None where nothing is.
+
+    That is the rest of the line after "answer is" or "Answer:", or else the first line that says anything, before the
+    model asks itself another question. Where letters of choices are accepted, it is the letter there.
+    """
+    own = own_answer(text)
+    said = _SAID.search(own)
+    line = said[1] if said else next((line for line in own.split("\n") if normalise(line)), "")
+    if all(re.fullmatch("[A-J]", answer) for answer in accepted):
+        letter = _LETTER.search(line.strip())
+        return (letter[1] or letter[2]) if letter else None
+    return line.strip() if normalise(line) else None
 
 
 def normalise(text: str) -> str:
@@ -62,16 +82,34 @@ def _f1(words: list[str], gold: list[str]) -> float:
 def judge_text(accepted: Sequence[str], completion: str) -> Verdict:
     """Scored by exact match with the part `f1`; no answer after the marker is a format error, with an F1 of 0."""
     answer = final_answer(completion)
-    if answer is None:
-        return Verdict(0.0, None, "format", parts={"f1": [0.0]})
+    if answer is not None:
+        return _compared(accepted, answer)
+    loose = lenient_answer(completion, accepted)
+    lenient = None if loose is None else _compared(accepted, loose)
+    return Verdict(0.0, None, "format", parts={"f1": [0.0]}, lenient=lenient)
+
+
+def _compared(accepted: Sequence[str], answer: str) -> Verdict:
     score = exact_match(answer, accepted)
     return Verdict(score, answer, None if score else "reasoning", parts={"f1": [f1(answer, accepted)]})
 
 
-def judge_yes_no(gold: str, completion: str) -> Verdict:
-    """`gold` is yes or no; the first word after the marker counts, and another word there is a format error."""
-    answer = final_answer(completion)
+def judge_yes_no(gold: str, completion: str, marker: str = "####") -> Verdict:
+    """`gold` is yes or no; the first word after the marker counts, and another word there is a format error.
+
+    Leniently it is the yes or no after "answer is", or that which the completion begins with, or the last one in it.
+    """
+    answer = final_answer(completion, marker)
     word = normalise(answer).split()[0] if answer else None
-    if word not in ("yes", "no"):
-        return Verdict(0.0, None, "format")
+    if word in ("yes", "no"):
+        return _yes_or_no(gold, word)
+    own = own_answer(completion)
+    said = _SAID.search(own)
+    words = _YES_NO.findall(said[1] if said else own)
+    first = said or _YES_NO.match(own.lstrip())
+    lenient = _yes_or_no(gold, words[0 if first else -1].lower()) if words else None
+    return Verdict(0.0, None, "format", lenient=lenient)
+
+
+def _yes_or_no(gold: str, word: str) -> Verdict:
     return Verdict(float(word == gold), word, None if word == gold else "reasoning")

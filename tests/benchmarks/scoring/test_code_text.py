@@ -34,3 +34,23 @@ def test_a_users_own_tests_judge_each_completion() -> None:
         Verdict(0.0, None, "format", "syntax"),
         Verdict(0.0, None, "format", "exception"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("completion", "score"),
+    [
+        (f"{PROGRAM}def g(x):\n    return (x", 1.0),
+        (f"```\npip install f\n```\nand then\n```python\n{PROGRAM}```", 1.0),
+        (f"import numpy as\n{PROGRAM}", 1.0),
+        ("def f(x):\n    y = x + 1\n    return (y", 0.0),
+    ],
+)
+def test_what_holds_a_program_beside_what_is_none_is_judged_leniently(completion: str, score: float) -> None:
+    (verdict,) = judge_code(["assert f(1) == 2"], [completion], "limits_only")
+    assert (verdict.score, verdict.error, verdict.detail) == (0.0, "format", "syntax")
+    assert verdict.lenient is not None and verdict.lenient.score == score
+
+
+def test_prose_is_no_program_leniently_either() -> None:
+    (verdict,) = judge_code(["assert f(1) == 2"], ["I do not (know."], "limits_only")
+    assert verdict == Verdict(0.0, None, "format", "syntax")

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import Verdict
-from src.benchmarks.scoring.number import final_number, judge, same_number
+from src.benchmarks.scoring.number import final_number, judge, lenient_number, same_number
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12)
 
@@ -104,4 +104,33 @@ def test_same_number_is_exact() -> None:
 def test_verdicts() -> None:
     assert judge("1234", "so\n#### 1,234.00") == Verdict(score=1.0, extracted="1234", error=None)
     assert judge("1234", "so\n#### 1235") == Verdict(score=0.0, extracted="1235", error="reasoning")
-    assert judge("1234", "so 1234") == Verdict(score=0.0, extracted=None, error="format")
+    right, wrong = Verdict(1.0, "1234", None), Verdict(0.0, "5", "reasoning")
+    assert judge("1234", "so 1234") == Verdict(0.0, None, "format", lenient=right)
+    assert judge("1234", "1234 or 5") == Verdict(0.0, None, "format", lenient=wrong)
+    assert judge("1234", "no idea") == Verdict(0.0, None, "format")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("So 16-3=13.", "13"),
+        ("It is -$5", "-5"),
+        ("It is $-5", "-5"),
+        ("10 - 5", "5"),
+        ("x-5", "5"),
+        ("1,234.50 dollars", "1234.5"),
+        ("The answer is: $1,200.\nThat is 3 times 400.", "1200"),
+        ("He has 3.\nQuestion: What is 7?", "3"),
+        ("He has 3.\n\nQ: What is 7?", "3"),
+        ("none", None),
+    ],
+)
+def test_a_number_without_a_marker(text: str, number: str | None) -> None:
+    assert lenient_number(text) == number
+
+
+@given(st.text())
+def test_what_is_right_strictly_is_right_leniently(text: str) -> None:
+    for gold in ("0", "7"):
+        verdict = judge(gold, text)
+        assert verdict.lenient is None or verdict.error == "format"

@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.benchmarks.benchmark import Verdict
-from src.benchmarks.scoring.text_answer import exact_match, f1, final_answer, judge_text, judge_yes_no, normalise
+from src.benchmarks.scoring.text_answer import (
+    exact_match,
+    f1,
+    final_answer,
+    judge_text,
+    judge_yes_no,
+    lenient_answer,
+    normalise,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +71,46 @@ def test_scores_are_bounded_symmetric_and_one_for_the_same_text(a: str, b: str) 
 def test_verdicts() -> None:
     assert judge_text(["cat"], "#### The cat") == Verdict(1.0, "The cat", None, parts={"f1": [1.0]})
     assert judge_text(["cat"], "#### dog") == Verdict(0.0, "dog", "reasoning", parts={"f1": [0.0]})
-    assert judge_text(["cat"], "The cat") == Verdict(0.0, None, "format", parts={"f1": [0.0]})
+    lenient = Verdict(1.0, "The cat", None, parts={"f1": [1.0]})
+    assert judge_text(["cat"], "The cat") == Verdict(0.0, None, "format", parts={"f1": [0.0]}, lenient=lenient)
+    assert judge_text(["cat"], "...") == Verdict(0.0, None, "format", parts={"f1": [0.0]})
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Paris\n\nQuestion: And of Spain?\nAnswer: Madrid", "Paris"),
+        ("\nIt is far.\nThe answer is Paris.\nQ: What?", "Paris."),
+        ("Answer: Paris", "Paris"),
+        ("?\n", None),
+    ],
+)
+def test_an_answer_without_a_marker(text: str, answer: str | None) -> None:
+    assert lenient_answer(text, ["Paris"]) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("(B) since", "B"),
+        ("b", None),
+        ("B. Rome", "B"),
+        ("The answer is C.", "C"),
+        ("so (A)", "A"),
+        ("Be", None),
+    ],
+)
+def test_the_letter_of_a_choice(text: str, letter: str | None) -> None:
+    assert lenient_answer(text, ["D"]) == letter
 
 
 def test_yes_no() -> None:
     assert judge_yes_no("yes", "#### Yes, it is.") == Verdict(1.0, "yes", None)
     assert judge_yes_no("no", "#### yes") == Verdict(0.0, "yes", "reasoning")
     assert judge_yes_no("no", "#### Nobody knows") == Verdict(0.0, None, "format")
-    assert judge_yes_no("no", "No.") == Verdict(0.0, None, "format")
+    no = Verdict(1.0, "no", None)
+    for text in ("No.", "So the answer is no. Yes?", "I say yes, and then no", "\nNo, but yes"):
+        assert judge_yes_no("no", text).lenient == no
+    assert judge_yes_no("no", "No.") == Verdict(0.0, None, "format", lenient=no)
+    assert judge_yes_no("yes", "So the answer is yes.", "answer is") == Verdict(1.0, "yes", None)
