@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui study results bench bench-forecast nightly-install clean
+.PHONY: quickstart test check lint ui study results bench bench-forecast nightly-install gc clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -68,6 +68,10 @@ bench-forecast: $(READY)
 # HOW=cron or HOW=workflow instead of a systemd user timer; AT is local time.
 nightly-install: $(READY)
 	$(BIN)/python src/install_nightly.py how=$(or $(HOW),systemd) at=$(or $(AT),02:30)
+
+# First what would go; make gc REMOVE=true takes it away.
+gc: $(READY)
+	$(BIN)/python src/prune.py remove=$(or $(REMOVE),false)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

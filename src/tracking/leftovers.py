@@ -1,0 +1,99 @@
+"""What lies under a tracking root and nothing refers to any more."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+from filelock import FileLock, Timeout
+from mlflow.entities import Run, ViewType
+
+from src.tracking import tags as tag
+from src.tracking.store import Store
+
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or a directory, why nothing needs it, and its size in bytes. `key` is whose lock guards it."""
+
+    path: Path
+    why: str
+    size: int
+    key: str | None = None
+
+
+def leftovers(store: Store, days: float) -> list[Leftover]:
+    """What can go, by path; nothing that was touched in the last `days`.
+
+    Unfinished work stays, for its point is gone on from there, and so do artifacts of every run that is not deleted.
+    """
+    runs = list(_runs(store))
+    active = {run.info.run_id for run in runs if run.info.lifecycle_stage == "active"}
+    tags = [run.data.tags for run in runs if run.info.run_id in active]
+    keys = {of.get(tag.KEY) for of in tags}
+    complete = {of.get(tag.KEY) for of in tags if tag.COMPLETE in of}
+    found = []
+    for path in _entries(store.root, "work"):
+        if path.name in complete:
+            found.append(_leftover(path, "work of a point that is complete", path.name))
+        elif path.name not in keys:
+            found.append(_leftover(path, "work of a run that is gone", path.name))
+    for path in _entries(store.root, "bases"):
+        if path.name not in complete:
+            found.append(_leftover(path, "a base whose run is gone", path.name))
+    for path in _entries(store.root, "exports"):
+        found.append(_leftover(path, "a copy of weights, which are an artifact of their run"))
+    for path in _entries(store.root, "spool"):
+        if path.stem not in active:
+            found.append(_leftover(path, "metrics of a run that is gone"))
+    for path in _entries(store.root, "artifacts"):
+        if path.name not in active:
+            found.append(_leftover(path, "artifacts of a run that is deleted"))
+    newest = time.time() - days * DAY
+    return sorted((one for one in found if _touched(one.path) <= newest), key=lambda one: one.path)
+
+
+def remove(store: Store, leftover: Leftover) -> bool:
+    """Whether it was removed: not while a process holds its key."""
+    lock = FileLock(store.locks / f"{leftover.key}.lock")
+    try:
+        if leftover.key is not None:
+            lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    try:
+        if leftover.path.is_dir():
+            rmtree(leftover.path)
+        else:
+            leftover.path.unlink()
+    finally:
+        lock.release()
+    return True
+
+
+def _leftover(path: Path, why: str, key: str | None = None) -> Leftover:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return Leftover(path, why, sum(file.stat().st_size for file in files if file.is_file()), key)
+
+
+def _touched(path: Path) -> float:
+    return max(each.stat().st_mtime for each in (path, *path.rglob("*")))
+
+
+def _entries(root: Path, folder: str) -> list[Path]:
+    return sorted((root / folder).iterdir()) if (root / folder).is_dir() else []
+
+
+def _runs(store: Store) -> Iterator[Run]:
+    """All runs of all studies, those deleted in MLflow too."""
+    experiments = [e.experiment_id for e in store.client.search_experiments(view_type=ViewType.ALL, max_results=1000)]
+    token = None
+    while True:
+        page = store.client.search_runs(experiments, run_view_type=ViewType.ALL, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
