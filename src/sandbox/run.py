@@ -1,12 +1,12 @@
 """Programs that a model wrote, judged by hidden tests.
 
 Threat model. The program is hostile: it may want to read or write files, reach the network, outlive its run, starve the
-machine, and above all pass. It runs in one process; the tests run in another, the driver, in a second sandbox with its
-own process namespace. They share a socket, over which plain data goes (`inside/wire.py`): the driver asks for a call,
-the program's process answers with a value. Tests, expected values and the way to say "passed" are never in the
-program's process: patching builtins or the checker, walking frames, printing, writing to any descriptor, ending early
-or equalling everything changes only what it answers, and an answer has to be the right value. What kills the run leaves
-no verdict, which is a failure.
+machine, and above all pass. It runs in one process, in a sandbox that is made for it; its tests run in another, a fork
+of the driver, in a second sandbox with its own process namespace, which serves many programs' tests. They share a
+socket, over which plain data goes (`inside/wire.py`): the driver asks for a call, the program's process answers with a
+value. Tests, expected values and the way to say "passed" are never in the program's process: patching builtins or the
+checker, walking frames, printing, writing to any descriptor, ending early or equalling everything changes only what it
+answers, and an answer has to be the right value. What kills the run leaves no verdict, which is a failure.
 
 `bubblewrap`: namespaces for processes, users, network, IPC and host name; of the file system only the interpreter, its
 libraries and an empty /tmp in memory; kernel limits on CPU time, address space, file size, processes and open files; a
@@ -60,8 +60,8 @@ def run_tests(
     Raises FathomError where the sandbox cannot be used here, and where the tests themselves are no Python.
     """
     require_sandbox(mode)
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        return list(pool.map(lambda program: _run(program, mode, limits), programs))
+    with _Drivers(mode, limits) as drivers, ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(lambda program: _run(program, drivers), programs))
 
 
 @cache
@@ -69,37 +69,88 @@ def require_sandbox(mode: Mode) -> None:
     """Raises FathomError where a program that is right would not pass: a number measured so would mean nothing."""
     if mode == "bubblewrap":
         require_bubblewrap()
-    result = _run(Program("def one():\n    return 1", "assert one() == 1"), mode, Limits())
+    with _Drivers(mode, Limits()) as drivers:
+        result = _run(Program("def one():\n    return 1", "assert one() == 1"), drivers)
     if result.kind != "passed":
         raise FathomError(f"sandbox={mode} does not work on this machine: a right program gave {result}.")
 
 
-def _run(program: Program, mode: Mode, limits: Limits) -> Result:
+class _Driver:
+    """The tests' process, which forks for each program: it never runs code of a model's."""
+
+    def __init__(self, mode: Mode, limits: Limits) -> None:
+        self.scratch = tempfile.TemporaryDirectory(prefix="fathom-", ignore_cleanup_errors=True)
+        self.control, its_end = socket.socketpair()
+        with its_end:
+            self.process = _start("driver.py", mode, limits, self.scratch.name, its_end)
+
+    def begin(self, program: Program, secret: str, scratch: str | None, channel: socket.socket) -> None:
+        job = json.dumps({**asdict(program), "secret": secret, "scratch": scratch}).encode()
+        socket.send_fds(self.control, [len(job).to_bytes(8)], [channel.fileno()])
+        self.control.sendall(job)
+
+    def end(self) -> None:
+        self.control.close()
+        _end(self.process)
+        self.scratch.cleanup()
+
+
+class _Drivers:
+    """Those that are free: one that has said what came of a program takes the next one."""
+
+    def __init__(self, mode: Mode, limits: Limits) -> None:
+        self.mode, self.limits = mode, limits
+        self._free: list[_Driver] = []
+
+    def take(self) -> _Driver:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return _Driver(self.mode, self.limits)
+
+    def give_back(self, driver: _Driver) -> None:
+        self._free.append(driver)
+
+    def __enter__(self) -> "_Drivers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for driver in self._free:
+            driver.end()
+
+
+def _run(program: Program, drivers: _Drivers) -> Result:
+    mode, limits = drivers.mode, drivers.limits
     secret = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="fathom-", ignore_cleanup_errors=True) as scratch:
         if mode == "limits_only":
             Path(scratch).chmod(0o777)  # a program started by root runs as another user
         program_end, driver_end = socket.socketpair()
         with program_end, driver_end:
-            candidate = _start("candidate.py", mode, limits, scratch, program_end, stdin=subprocess.DEVNULL)
+            candidate = _start("candidate.py", mode, limits, scratch, program_end)
+            driver = None
             try:
-                driver = _start("driver.py", mode, limits, scratch, driver_end, stdin=subprocess.PIPE)
+                driver = drivers.take()
+                driver.begin(program, secret, scratch if mode == "limits_only" else None, driver_end)
             except BaseException:
                 _end(candidate)
+                if driver:
+                    driver.end()
                 raise
+        said = b""
         try:
-            assert driver.stdin is not None
-            with driver.stdin:
-                driver.stdin.write(json.dumps({**asdict(program), "secret": secret}).encode())
-            return _supervise(candidate, driver, secret, limits)
+            said, result = _supervise(candidate, driver, limits)
+            return result or _result(said, candidate, secret)
         finally:
-            _end(driver)
             _end(candidate)
+            # Without a verdict it may still be at this program.
+            if said.endswith(b"\n"):
+                drivers.give_back(driver)
+            else:
+                driver.end()
 
 
-def _start(
-    script: str, mode: Mode, limits: Limits, scratch: str, channel: socket.socket, stdin: int
-) -> subprocess.Popen[bytes]:
+def _start(script: str, mode: Mode, limits: Limits, scratch: str, channel: socket.socket) -> subprocess.Popen[bytes]:
     budget = asdict(limits)
     del budget["waiting_seconds"], budget["wall_seconds"], budget["scratch_bytes"]
     interpreter = [python(), "-s", "-S", "-P", "-B"]
@@ -111,8 +162,8 @@ def _start(
             command = [*interpreter, str(INSIDE / "keeper.py"), *command]
     return subprocess.Popen(
         [*command, json.dumps(budget), str(channel.fileno())],
-        stdin=stdin,
-        stdout=subprocess.DEVNULL if script == "candidate.py" else subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=[channel.fileno()],
         cwd=scratch,
@@ -121,45 +172,42 @@ def _start(
     )
 
 
-def _supervise(
-    candidate: subprocess.Popen[bytes], driver: subprocess.Popen[bytes], secret: str, limits: Limits
-) -> Result:
-    """Wait for the driver's verdict; no verdict is a failure."""
-    assert driver.stdout is not None
+def _supervise(candidate: subprocess.Popen[bytes], driver: _Driver, limits: Limits) -> tuple[bytes, Result | None]:
+    """What the driver said, a line, once it has; or what came of it where its verdict is not waited for."""
     looked = time.monotonic()
     deadline = looked + limits.wall_seconds
     waited = 0.0
     said = b""
     with DefaultSelector() as selector:
-        selector.register(driver.stdout, EVENT_READ)
-        while len(said) < MAX_VERDICT:
+        selector.register(driver.control, EVENT_READ)
+        while len(said) < MAX_VERDICT and not said.endswith(b"\n"):
             if selector.select(WATCH_SECONDS):
-                chunk = os.read(driver.stdout.fileno(), MAX_VERDICT)
+                chunk = driver.control.recv(MAX_VERDICT)
                 if not chunk:
                     break
                 said += chunk
                 continue
             running = descendants(candidate.pid, at_most=limits.processes + _OWN_PROCESSES + 1)
             since, looked = looked, time.monotonic()
-            if all_wait([*running, candidate.pid, *descendants(driver.pid), driver.pid]):
+            if all_wait([*running, candidate.pid]) and all_wait(descendants(driver.process.pid)):
                 waited += looked - since
             if waited > limits.waiting_seconds:
-                return Result("timeout", f"waited for more than {limits.waiting_seconds:g} s")
+                return b"", Result("timeout", f"waited for more than {limits.waiting_seconds:g} s")
             if looked > deadline:
-                return Result("timeout", f"not done after {limits.wall_seconds:g} s")
+                return b"", Result("timeout", f"not done after {limits.wall_seconds:g} s")
             if len(running) > limits.processes + _OWN_PROCESSES:
-                return Result("refused", f"more than {limits.processes} processes")
+                return b"", Result("refused", f"more than {limits.processes} processes")
             if resident_bytes(running) > limits.memory_bytes:
-                return Result("refused", f"more than {limits.memory_bytes} bytes of memory")
-    return _result(said, candidate, driver, secret)
+                return b"", Result("refused", f"more than {limits.memory_bytes} bytes of memory")
+    return said, None
 
 
-def _result(said: bytes, candidate: subprocess.Popen[bytes], driver: subprocess.Popen[bytes], secret: str) -> Result:
-    if not said:
-        if _killed_by(driver, signal.SIGXCPU):
+def _result(said: bytes, candidate: subprocess.Popen[bytes], secret: str) -> Result:
+    verdict = json.loads(said) if said.endswith(b"\n") else {"kind": "killed", "signal": None}
+    if verdict["kind"] == "killed":
+        if verdict["signal"] == signal.SIGXCPU:
             return Result("timeout", "the tests used up their CPU time on what the program returned")
         return Result("refused", "the tests came to no end with what the program returned")
-    verdict = json.loads(said)
     if verdict["secret"] != secret:
         return Result("refused", "a verdict that is not the driver's")
     kind, message = verdict["kind"], verdict["message"]
@@ -190,6 +238,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()

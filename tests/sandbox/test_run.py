@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from src.errors import FathomError
 from src.sandbox.bubblewrap import require_bubblewrap
 from src.sandbox.inside.wire import decode, encode
-from src.sandbox.program import Program, Result
+from src.sandbox.program import Limits, Program, Result
 from src.sandbox.run import run_tests
 
 
@@ -78,6 +78,26 @@ def test_results_come_in_order_whatever_the_workers(mode: str) -> None:
     programs = [Program(f"def f():\n    return {i % 3}", "assert f() == 0") for i in range(12)]
     kinds = [result.kind for result in run_tests(programs, mode, workers=4)]
     assert kinds == ["passed", "wrong_result", "wrong_result"] * 4
+
+
+def test_nothing_passes_from_one_programs_tests_to_the_next_ones(mode: str) -> None:
+    code = "def f():\n    return 1"
+    leave = "import builtins, os, sys\nbuiltins.left = sys.left = 1\nos.environ['LEFT'] = '1'\nassert f() == 1"
+    look = "import os, sys\nassert f() == 1 and 'LEFT' not in os.environ and not hasattr(sys, 'left')\nleft"
+    results = run_tests([Program(code, leave), Program(code, look)] * 2, mode, workers=1)
+    assert [result.kind for result in results] == ["passed", "exception"] * 2
+    assert "name 'left' is not defined" in results[1].message
+
+
+def test_one_whose_tests_come_to_no_end_does_not_keep_the_next_from_passing(mode: str) -> None:
+    passing = Program("def f():\n    return 1", "assert f() == 1")
+    endless = Program(passing.code, "f()\nwhile True: pass")
+    dying = Program(passing.code, "import os, signal\nf()\nos.kill(os.getpid(), signal.SIGKILL)")
+    asleep = Program("import time\ndef f():\n    time.sleep(1000)", passing.tests)
+    programs = [passing, endless, passing, dying, passing, asleep, passing]
+    results = run_tests(programs, mode, Limits(cpu_seconds=1, waiting_seconds=1), workers=1)
+    kinds = ["passed", "timeout", "passed", "refused", "passed", "timeout", "passed"]
+    assert [result.kind for result in results] == kinds
 
 
 def test_sets_and_chance_are_the_same_in_every_run(mode: str) -> None:

@@ -1,6 +1,5 @@
 """The limits that a sandboxed process puts on itself before it runs anything else."""
 
-import ctypes
 import os
 import resource
 
@@ -29,6 +28,8 @@ def confine(cpu_seconds: int, memory_bytes: int, file_bytes: int, processes: int
 def _leave_root() -> None:
     """Become a user that nobody is: the kernel does not limit root's processes. Of root's rights only that to read
     stays, since the interpreter may be in a directory of root's."""
+    import ctypes  # here, since each program's process would pay for it
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
     nobody = 2_000_000_000 + os.getpid()

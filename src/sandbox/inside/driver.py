@@ -1,7 +1,8 @@
-"""Runs the hidden tests of one program, in a sandbox of its own, and says what came of them.
+"""Runs the hidden tests of one program after the other, in a sandbox of its own, and says what came of each.
 
-Usage: driver.py LIMITS SOCKET: the program's process is at the other end of the socket. The job comes on standard
-input; the verdict leaves on standard output, which the program's process has no way to.
+Usage: driver.py LIMITS SOCKET: jobs come over the socket, each with the socket at whose other end the program's process
+is, and a line goes back; the program's process has no way to it. Each job is done by a fork of this process, which runs
+no test itself: to start an interpreter for each would cost several times as much.
 """
 
 import ast
@@ -10,9 +11,10 @@ import ctypes
 import json
 import os
 import random
+import socket
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from src.sandbox.inside.confine import confine
 from src.sandbox.inside.wire import Channel, decode, encode
@@ -201,16 +203,44 @@ def foreign_names(tests: ast.Module, namespace: dict[str, Any]) -> tuple[set[str
 
 
 def main() -> None:
-    confine(**json.loads(sys.argv[1]))
-    # Other processes of the same user may neither trace this one nor open its descriptors.
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    limits = json.loads(sys.argv[1])
+    _keep_to_itself()
     sys.set_int_max_str_digits(0)
-    job = json.load(sys.stdin)
-    verdict_to = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    kind, message = judge(job, Link(Channel(int(sys.argv[2]))))
-    os.write(verdict_to, json.dumps({"secret": job["secret"], "kind": kind, "message": message}).encode())
+    with socket.socket(fileno=int(sys.argv[2])) as control:
+        while True:
+            size, channels, _, _ = socket.recv_fds(control, 8, 1)
+            if not channels:
+                return
+            job = control.recv(int.from_bytes(size), socket.MSG_WAITALL)
+            if os.fork() == 0:
+                run_one(job, limits, Channel(channels[0]), control)
+            os.close(channels[0])
+            _, status = os.wait()
+            if status:
+                number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+                control.sendall(json.dumps({"kind": "killed", "signal": number}).encode() + b"\n")
+
+
+def run_one(text: bytes, limits: dict[str, int], channel: Channel, control: socket.socket) -> NoReturn:
+    """Judge one program, say what came of it, and end."""
+    try:
+        job = json.loads(text)
+        confine(**limits)
+        _keep_to_itself()  # again: to become another user takes it back
+        if job["scratch"]:
+            os.chdir(job["scratch"])
+            os.environ.update(HOME=job["scratch"], TMPDIR=job["scratch"])
+        kind, message = judge(job, Link(channel))
+        verdict = {"secret": job["secret"], "kind": kind, "message": message}
+        control.sendall(json.dumps(verdict).encode() + b"\n")
+    except BaseException:
+        os._exit(1)
     os._exit(0)
+
+
+def _keep_to_itself() -> None:
+    """Other processes of the same user may neither trace this one nor open its descriptors."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 if __name__ == "__main__":
