@@ -39,6 +39,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
+from typing import Any
 
 from src.errors import FathomError
 from src.sandbox.bubblewrap import BOX, INSIDE, bubblewrap, environment, python, require_bubblewrap
@@ -203,7 +204,7 @@ def _supervise(candidate: subprocess.Popen[bytes], driver: _Driver, limits: Limi
 
 
 def _result(said: bytes, candidate: subprocess.Popen[bytes], secret: str) -> Result:
-    verdict = json.loads(said) if said.endswith(b"\n") else {"kind": "killed", "signal": None}
+    verdict: dict[str, Any] = json.loads(said) if said.endswith(b"\n") else {"kind": "killed", "signal": None}
     if verdict["kind"] == "killed":
         if verdict["signal"] == signal.SIGXCPU:
             return Result("timeout", "the tests used up their CPU time on what the program returned")

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from real_tokenizers import CHAT_TEMPLATES, NAMES, real_tokenizer
 
 from src.benchmarks.scoring.code_text import continued_function
+from src.models.loss import IGNORE
 from src.models.prompt import PromptFormat
+from src.modules.batch import collate
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data are not in {DATA}")
@@ -109,6 +111,22 @@ def test_a_chat_ends_with_the_token_of_its_template(name: str, token: str) -> No
     prompts = chat(name, "llama3" if name == "llama3" else "mistral")
     stop = prompts.tokenizer.convert_tokens_to_ids(token)
     assert stop in prompts.stop_ids and prompts.encode("a", "b").answer[-1] == stop
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_packed_examples_are_to_learn_is_their_answers_to_the_letter(name: str) -> None:
+    prompts = plain(name)
+    answers = ["12 + 3 = 15\n#### 15", BODY, "Ünï – 漢字 🙂"]
+    packed = collate([[prompts.encode(f"Question {i}?", answer) for i, answer in enumerate(answers)]])
+    learnt = packed.targets[0][packed.targets[0] != IGNORE].tolist()
+    texts, end = [], prompts.tokenizer.eos_token_id
+    while learnt:
+        stop = learnt.index(end)
+        texts.append(prompts.decode(learnt[:stop]))
+        learnt = learnt[stop + 1 :]
+    assert texts == answers
+    starts = (packed.position_ids[0] == 0).nonzero()[:, 0]
+    assert packed.input_ids[0][starts].tolist() == [prompts.tokenizer.bos_token_id] * 3
 
 
 def test_spaces_before_punctuation_stay_whatever_the_tokenizer_says() -> None:
