@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from src.config.any_benchmark import AnyBenchmark
 from src.config.measuring import Measuring
-from src.config.method import Method
+from src.config.method import InContext, Method
 from src.config.recipe import Recipe
 from src.config.section import Section
 
@@ -37,6 +37,11 @@ class TrainConfig(Measuring):
         """What the point's training chooses from, highest first: more than one in a search."""
         return self.recipe.rates_for(self.n_examples, getattr(self.method, "lr", None))
 
+    @property
+    def trains(self) -> bool:
+        """Whether weights change."""
+        return self.n_examples > 0 and not isinstance(self.method, InContext)
+
     @model_validator(mode="after")
     def _weights_in_one_piece(self) -> "TrainConfig":
         if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
@@ -47,6 +52,11 @@ class TrainConfig(Measuring):
             )
         if self.trainer.strategy == "fsdp" and self.method.name == "qlora":
             raise ValueError("method=qlora keeps the base in 4 bits whole on each device: take trainer=gpu or ddp")
+        if self.trainer.strategy == "fsdp" and self.recipe.optimizer == "adamw_8bit":
+            raise ValueError(
+                "recipe.optimizer=adamw_8bit knows no weights that are spread over devices: with trainer=fsdp take "
+                "adamw or adamw_bf16_stochastic (trainer.cpu_offload=true where memory is short)"
+            )
         return self
 
     @model_validator(mode="after")
@@ -59,8 +69,7 @@ class TrainConfig(Measuring):
                 "take recipe.optimizer=adamw, with model.dtype=bfloat16 for the base"
             )
         bf16_weights = method == "full" and getattr(self.model, "dtype", None) == "bfloat16"
-        trains = self.n_examples > 0 and method != "in_context"
-        if trains and not stochastic and (bf16_weights or self.trainer.precision == "bf16-true"):
+        if self.trains and not stochastic and (bf16_weights or self.trainer.precision == "bf16-true"):
             raise ValueError(
                 f"{'model.dtype=bfloat16' if bf16_weights else 'trainer.precision=bf16-true'} would round most updates "
                 "away; hold what is trained in float32 (model.dtype=float32 trainer.precision=bf16-mixed), or take "

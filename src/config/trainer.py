@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from src.config.section import Section
 
@@ -12,11 +12,24 @@ class Trainer(Section):
 
     name: str
     accelerator: Literal["cpu", "gpu"]
-    devices: int = Field(gt=0)
+    devices: int = Field(gt=0, description="of one node")
+    num_nodes: int = Field(default=1, gt=0)
     strategy: Literal["auto", "ddp", "fsdp"]
     precision: Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
     threads: int | None = Field(gt=0, description="CPU threads of a point; null: torch's own choice")
     micro_batch_tokens: int = Field(gt=0, description="tokens in one forward pass; gradients add up over passes")
     gradient_checkpointing: bool
+    cpu_offload: bool = Field(default=False, description="fsdp: weights and optimiser state in the host's memory")
     checkpoint_every_steps: int = Field(gt=0)
     progress_bar: bool
+
+    @property
+    def ranks(self) -> int:
+        """Processes that train together, one a device."""
+        return self.devices * self.num_nodes
+
+    @model_validator(mode="after")
+    def _offloads_what_is_sharded(self) -> "Trainer":
+        if self.cpu_offload and self.strategy != "fsdp":
+            raise ValueError("cpu_offload is for trainer=fsdp, which moves shares of the weights; set it to false")
+        return self

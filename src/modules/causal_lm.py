@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
-from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
@@ -19,6 +19,7 @@ from src.errors import FathomError
 from src.models.loss import IGNORE, token_nll
 from src.modules.batch import Pass
 from src.modules.optimizers import make_optimizer
+from src.modules.sharding import FullySharded
 
 
 class TrainingDiverged(FathomError):
@@ -70,6 +71,14 @@ class CausalLM(LightningModule):
         self._tokens = 0
         self._since = time.perf_counter()
 
+    def configure_model(self) -> None:
+        if isinstance(self.trainer.strategy, FullySharded):
+            self.trainer.strategy.shard(self, list(self.model.get_decoder().layers))
+
+    def forward(self, batch: Pass) -> Tensor:
+        """Negative log-likelihood of each target. A sharded model is gathered in no other place."""
+        return token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         o = self.optimisation
         trained = [p for p in self.parameters() if p.requires_grad]
@@ -90,7 +99,7 @@ class CausalLM(LightningModule):
     def training_step(self, batch: Pass, batch_idx: int) -> Tensor:
         # Dropout must not depend on where a run was interrupted, nor repeat over ranks and passes.
         torch.manual_seed(((self.optimisation.seed << 40) + (batch_idx << 12) + self.global_rank) % 2**63)
-        nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets).sum()
+        nll = self(batch).sum()
         self._loss = self._loss.to(nll.device) + nll.detach() / batch.answer_tokens
         self._tokens += batch.tokens
         # Lightning divides by the passes, and data-parallel training averages over ranks: neither is wanted.
@@ -100,11 +109,8 @@ class CausalLM(LightningModule):
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         self._lr = optimizer.param_groups[0]["lr"]
-        bound = self.optimisation.grad_clip
-        if isinstance(self.trainer.strategy, FSDPStrategy):
-            self._grad_norm = self.trainer.strategy.model.clip_grad_norm_(bound)  # type: ignore[union-attr,operator]
-        else:
-            self._grad_norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimisation.grad_clip)
+        self._grad_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         # The norm is of the exchanged gradient, so all ranks see the same and stop together.
         if not torch.isfinite(self._grad_norm):
             raise TrainingDiverged(
@@ -134,7 +140,7 @@ class CausalLM(LightningModule):
 
     def validation_step(self, batch: Pass, batch_idx: int) -> Tensor:
         """By example of the pass the loss summed over its answer tokens, and their number: (2, examples), float64."""
-        nll = token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets)
+        nll = self(batch)
         started = (batch.position_ids == 0).flatten().cumsum(0)  # positions restart with every example
         of_target = started[(batch.targets != IGNORE).flatten()]
         _, example, tokens = of_target.unique_consecutive(return_inverse=True, return_counts=True)
@@ -149,6 +155,13 @@ class CausalLM(LightningModule):
             # What a quantised weight is read with (x.weight.absmax) belongs to it.
             if name not in frozen and f"{name.rpartition('.weight.')[0]}.weight" not in frozen
         }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning counts passes, and on another number of ranks a step has another number of them.
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        further = checkpoint["global_step"] * self.passes_per_step - progress["current"]["ready"]
+        for counts in (progress["total"], progress["current"]):
+            counts.update({name: count + further for name, count in counts.items()})
 
     def log_now(self, metrics: dict[str, float]) -> None:
         if self.logger is not None and self.trainer.is_global_zero:

@@ -8,15 +8,16 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.strategies import FSDPStrategy, Strategy
 
 from src.config.model import Dtype
 from src.config.trainer import Trainer as TrainerSection
 from src.errors import FathomError
 from src.modules.causal_lm import CausalLM
+from src.modules.cluster import cluster
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import MetricLogger, Sink
 from src.modules.progress import StepBar
+from src.modules.sharding import FullySharded
 from src.modules.validation import Validation
 
 # Lightning reports devices, tips and the end of training; the point's own log says what matters.
@@ -27,6 +28,7 @@ for unneeded in (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*treespec, LeafSpec.*",
     ".*You defined a `validation_step` but.*",  # the Validation callback calls it
+    ".*_get_pg_default_device.*",  # within torch's own sharding
 ):
     warnings.filterwarnings("ignore", unneeded)
 
@@ -65,11 +67,6 @@ def fit(
     Checkpoints go to `work` (the newest is kept), metrics to `sink(metrics, step)`. Raises TrainingDiverged, and
     OSError where a checkpoint cannot be written.
     """
-    strategy: str | Strategy = config.strategy
-    if config.strategy == "fsdp":
-        block = type(module.model.get_decoder().layers[0])
-        # One full state dict, so that a checkpoint can be resumed and exported on any number of devices.
-        strategy = FSDPStrategy(auto_wrap_policy={block}, state_dict_type="full")
     newest = ModelCheckpoint(
         dirpath=work,
         filename="{step}",
@@ -83,11 +80,16 @@ def fit(
         for parameter in module.parameters():
             if parameter.is_floating_point():
                 parameter.data = parameter.data.bfloat16()
+    sharded = None
+    if config.strategy == "fsdp":
+        compute = torch.bfloat16 if precision == "bf16-mixed" else None
+        sharded = FullySharded(config.ranks, compute, config.cpu_offload)
     trainer = Trainer(
         accelerator=config.accelerator,
         devices=config.devices,
-        strategy=strategy,
-        precision="bf16-mixed" if precision == "bf16-mixed" else "32-true",
+        num_nodes=config.num_nodes,
+        strategy=sharded or config.strategy,
+        precision="bf16-mixed" if precision == "bf16-mixed" and not sharded else "32-true",
         max_steps=len(data.plan),
         max_epochs=1,
         accumulate_grad_batches=data.passes_per_step,
@@ -99,8 +101,8 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        # Ranks are this project's to start and to restart, not a scheduler plugin's.
-        plugins=[LightningEnvironment()] if config.devices > 1 else [],
+        # One device is no matter of whatever scheduler the process runs under.
+        plugins=[cluster(config) if config.ranks > 1 else LightningEnvironment()],
         default_root_dir=work,
     )
     trainer.fit(module, data, ckpt_path=newest_checkpoint(work))

@@ -63,7 +63,7 @@ class Validation(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, FinetuneData)
-        self._passes = [part.to(pl_module.device) for part in data.val_passes(trainer.global_rank)]
+        self._passes = [part.to(trainer.strategy.root_device) for part in data.val_passes(trainer.global_rank)]
         if self.averaging and not self._average:
             self._average = [value.to(torch.float32, copy=True) for value in _values(pl_module)]
         self._average = [a.to(pl_module.device) for a in self._average]
@@ -108,7 +108,7 @@ class Validation(Callback):
         module.eval()
         # The passes are dealt out to the ranks in turn: so laid out, their examples are in one device's order.
         shape = (2, len(self._passes), trainer.world_size, VALIDATED_TOGETHER)
-        sums = torch.zeros(shape, dtype=torch.float64, device=module.device)
+        sums = torch.zeros(shape, dtype=torch.float64, device=trainer.strategy.root_device)
         with torch.no_grad():
             for i, part in enumerate(self._passes):
                 of_pass = trainer.strategy.validation_step(part, i)

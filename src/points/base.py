@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import LlamaConfig, MistralConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from src.config.model import Dtype, HubModel, TinyModel
 from src.config.tracking import Tracking
 from src.config.trainer import Trainer
 from src.models.hub import locate
 from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
+from src.models.skeleton import skeleton
 from src.models.tiny import Family, tiny_config, tiny_tokenizer
 from src.points.code_identity import code_of
 from src.points.known_digest import known_digest
@@ -47,17 +48,30 @@ class Base:
             return load_tokenizer(self.directory, trusted)
         return tiny_tokenizer(model.family if isinstance(model, TinyModel) else BORROWED_TOKENIZER)
 
-    def _load_model(self, dtype: Dtype | None) -> PreTrainedModel:
+    def skeleton(self, dtype: Dtype | None = None) -> PreTrainedModel:
+        """What `load` loads, without its weights."""
+        model, dtype = self.model, dtype or self._dtype
+        if self.directory is None or isinstance(model, TinyModel):
+            return skeleton(self.directory or self._architecture(), dtype)
+        return skeleton(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
+
+    @property
+    def _dtype(self) -> Dtype:
+        return "float32" if isinstance(self.model, TinyModel) else self.model.dtype
+
+    def _architecture(self) -> LlamaConfig | MistralConfig:
         model = self.model
         if isinstance(model, TinyModel):
-            dtype = dtype or "float32"
-            if self.directory is not None:
-                return load_model(self.directory, dtype)
-            return fresh_model(tiny_config(model.family, model.size), seed=0, dtype=dtype)
-        dtype = dtype or model.dtype
-        if self.directory is not None:
-            return load_model(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
-        return fresh_model(hub_architecture(model.architecture, self.tokenizer()), seed=0, dtype=dtype)
+            return tiny_config(model.family, model.size)
+        return hub_architecture(model.architecture, self.tokenizer())
+
+    def _load_model(self, dtype: Dtype | None) -> PreTrainedModel:
+        model, dtype = self.model, dtype or self._dtype
+        if self.directory is None:
+            return fresh_model(self._architecture(), seed=0, dtype=dtype)
+        if isinstance(model, TinyModel):
+            return load_model(self.directory, dtype)
+        return load_model(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
 
 
 def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking) -> Base:

@@ -60,7 +60,7 @@ def training_data(point: Point, train: list[Encoded], val: list[Encoded], steps:
         micro_batch_tokens=config.trainer.micro_batch_tokens,
         one_row=getattr(config.model, "attn_implementation", "sdpa").startswith("flash"),
     )
-    return FinetuneData(train, val, plan, layout, config.trainer.devices)
+    return FinetuneData(train, val, plan, layout, config.trainer.ranks)
 
 
 def shots_that_fit(point: Point, drawn: Drawn, prompts: PromptFormat) -> list[Shot]:

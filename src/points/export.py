@@ -13,6 +13,7 @@ from src.models.load import load_model, load_tokenizer
 from src.models.lora import merge_adapters
 from src.models.nf4 import is_quantised, round_to_nf4
 from src.modules.causal_lm import CausalLM
+from src.modules.sharding import FullySharded
 
 QUANTISED = "quantised.json"  # beside adapters of a base in 4 bits: how it was made
 
@@ -24,7 +25,8 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
     """Write the trained model to `directory`. All ranks must call it: sharded weights are gathered from them."""
     module = trainer.lightning_module
     assert isinstance(module, CausalLM)
-    gathered = trainer.strategy.lightning_module_state_dict()
+    strategy = trainer.strategy
+    gathered = strategy.gathered() if isinstance(strategy, FullySharded) else strategy.lightning_module_state_dict()
     if not trainer.is_global_zero:
         return
     # Written beside and renamed: a directory of that name is a complete export, even after a full disk or a kill.
@@ -41,7 +43,7 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
 
 def load_export(load_start: LoadStart, directory: Path, dtype: Dtype) -> Loaded:
     """The model that `export` wrote, in `dtype`; with adapters merged, in float32."""
-    if (directory / "adapter_config.json").exists():
+    if is_adapter(directory):
         return _merged(load_start, directory)
     return load_model(directory, dtype), load_tokenizer(directory)
 
@@ -60,3 +62,7 @@ def _merged(load_start: LoadStart, directory: Path) -> Loaded:
         for parameter in model.parameters():
             parameter.data = parameter.data.float()
     return merge_adapters(model, directory), tokenizer
+
+
+def is_adapter(directory: Path) -> bool:
+    return (directory / "adapter_config.json").exists()

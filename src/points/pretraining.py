@@ -93,6 +93,8 @@ def _trainer(asked: Trainer, recipe: Pretraining) -> Trainer:
     fixed = {
         "accelerator": "cpu",
         "devices": 1,
+        "num_nodes": 1,
+        "cpu_offload": False,
         "strategy": "auto",
         "precision": "32-true",
         "threads": recipe.threads,

@@ -8,8 +8,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.config.model import Dtype
 from src.errors import FathomError
+from src.models.skeleton import skeleton
 from src.points.base import Base
-from src.points.export import load_export
+from src.points.export import is_adapter, load_export
 from src.points.point import Point
 from src.tracking import tags as tag
 from src.tracking.ownership import complete_run, key_lock, runs_of_key
@@ -29,6 +30,14 @@ class Start:
         if self.weights is None:
             return self.base.load(dtype)
         return load_export(self.base.load, self.weights, dtype or "float32")
+
+    def skeleton(self, dtype: Dtype | None = None) -> PreTrainedModel:
+        """What `load` loads, without its weights."""
+        if self.weights is None:
+            return self.base.skeleton(dtype)
+        if is_adapter(self.weights):
+            return self.base.skeleton("float32")
+        return skeleton(self.weights, dtype or "float32")
 
 
 def first_weights(store: Store, point: Point, run_point: Callable[[Point], str]) -> Path | None:
@@ -77,9 +86,9 @@ def run_of(store: Store, point: Point, run_point: Callable[[Point], str]) -> str
     Raises FathomError where it would have to be trained on several devices: each starts the whole command anew.
     """
     complete = complete_run(runs_of_key(store, store.experiment(point.config.study), point.key), point.key)
-    if complete is None and point.config.trainer.devices > 1:
+    if complete is None and point.config.trainer.ranks > 1:
         raise FathomError(
-            f"trainer.devices: with {point.config.trainer.devices} run {point.name} as a point of its own before "
+            f"trainer.devices: with {point.config.trainer.ranks} run {point.name} as a point of its own before "
             f"(study={point.config.study}, tracking.save_model=true)"
         )
     return complete.info.run_id if complete else run_point(point)

@@ -6,16 +6,18 @@ import statistics
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 
 from lightning import Trainer
-from lightning.pytorch.utilities import rank_zero_only
 
 from src.config.method import Adapters, QLora
+from src.config.model import Dtype
 from src.errors import FathomError
 from src.models.lora import add_adapters
 from src.models.nf4 import quantise
 from src.models.prompt import Encoded
 from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
+from src.modules.cluster import global_rank
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import Sink
 from src.modules.training import compute_dtype, fit
@@ -92,7 +94,7 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
                 recipe.until.max_steps,
             )
     sink(facts, kept.steps)
-    if getattr(rank_zero_only, "rank", 0) == 0:  # the one that exports
+    if global_rank(point.config.trainer) == 0:  # the one that exports
         (work / kept.name / "weights").replace(work / "export")
 
 
@@ -192,14 +194,17 @@ class _Trials:
             if trainer.is_global_zero:
                 _write(ended, json.dumps(asdict(trial)))
                 for checkpoint in folder.glob("*.ckpt"):
-                    checkpoint.unlink()
+                    rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink()
         self.steps += trial.steps
         return trial
 
     def _fit(self, folder: Path, lr: float, data: FinetuneData, validation: Validation, keep_weights: bool) -> Trainer:
         config, recipe = self.point.config, self.recipe
-        stochastic = recipe.optimizer == "adamw_bf16_stochastic"
-        model, tokenizer = self.start.load("bfloat16" if stochastic else None)
+        dtype: Dtype | None = "bfloat16" if recipe.optimizer == "adamw_bf16_stochastic" else None
+        if config.trainer.strategy == "fsdp" and global_rank(config.trainer) > 0:
+            model = self.start.skeleton(dtype)  # the first rank sends the weights
+        else:
+            model, _ = self.start.load(dtype)
         if isinstance(config.method, QLora):
             quantise(model, compute_dtype(config.trainer))
         if config.trainer.gradient_checkpointing:
@@ -222,7 +227,7 @@ class _Trials:
         module = CausalLM(model, optimisation, data.passes_per_step)
         trainer = fit(module, data, config.trainer, validation, work=folder, sink=self._sink_of(folder.name))
         if keep_weights:
-            export(trainer, tokenizer, folder / "weights")
+            export(trainer, self.start.base.tokenizer(), folder / "weights")
         return trainer
 
     def _sink_of(self, name: str) -> Sink:

@@ -1,7 +1,6 @@
 """One point: finetune a base on n examples, evaluate it, keep everything in MLflow."""
 
 import logging
-import os
 from shutil import rmtree
 
 from src.config.method import InContext
@@ -10,6 +9,7 @@ from src.evaluation.contamination import contamination
 from src.evaluation.measure import measure
 from src.evaluation.standard import measure_standard
 from src.models.prompt import PromptFormat
+from src.modules.cluster import global_rank
 from src.modules.training import compute_dtype, prepare_torch
 from src.points.draw import draw, shots_that_fit
 from src.points.export import load_export
@@ -18,6 +18,7 @@ from src.points.point import Point, identify
 from src.points.start import Start, first_weights
 from src.points.train import train
 from src.sweeps.job import SweepJob
+from src.tracking.ownership import is_complete
 from src.tracking.runs import Run, claim
 from src.tracking.store import open_store
 from src.tracking.tags import FIRST
@@ -44,9 +45,11 @@ def run_point(point: Point, job: SweepJob) -> str:
     start = Start(point.base, first_weights(store, point, lambda first: run_point(first, job)))
     work = config.tracking.root.resolve() / "work" / point.key  # what is needed only until the point is complete
     prompts = PromptFormat(point.base.tokenizer(), config.model.plain_prompt)
-    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        # A further rank of data-parallel training: it trains along, the first one keeps the books.
-        train(point, start, draw(point, prompts), work, lambda *_: None)
+    if global_rank(config.trainer) > 0:
+        # The first rank keeps the books. It clears its work only once the run is complete: so look in this order.
+        trained = not config.trains or (work / "export").exists()
+        if not trained and not is_complete(store, config.study, point.key):
+            train(point, start, draw(point, prompts), work, lambda *_: None)
         return ""
 
     with claim(
@@ -68,7 +71,7 @@ def run_point(point: Point, job: SweepJob) -> str:
         drawn = draw(point, prompts)
         in_context = isinstance(config.method, InContext)
         shots = shots_that_fit(point, drawn, prompts) if in_context else []
-        if config.n_examples and not in_context:
+        if config.trains:
             train(point, start, drawn, work, sink=run.log_metrics)
             model, tokenizer = load_export(start.load, work / "export", compute_dtype(config.trainer))
         else:

@@ -1,0 +1,111 @@
+"""Fully sharded training: weights, gradients and optimiser state spread over the ranks, parameter by parameter."""
+
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch.distributed import checkpoint as sharded_checkpoint
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+from torch.nn import Module, Parameter
+
+TRAINED = StateDictOptions(ignore_frozen_params=True, cpu_offload=True)
+REST = "rest.pt"  # what a checkpoint has beside sharded tensors
+
+
+class FullySharded(ModelParallelStrategy):
+    """FSDP2 (torch's `fully_shard`) over all ranks, on CUDA devices or on CPU processes.
+
+    A block of the model is gathered while it computes, in `compute`; the rank's share of the weights that are stepped
+    keeps its own dtype, and gradients are summed in float32. A parameter keeps its dimensions, which weight decay goes
+    by. With `cpu_offload`, shares and optimiser state stay in the host's memory.
+    """
+
+    def __init__(self, ranks: int, compute: torch.dtype | None, cpu_offload: bool) -> None:
+        # Gradients that wait in the host's memory have their norm summed there, which NCCL cannot.
+        backend = "cuda:nccl,cpu:gloo" if cpu_offload and torch.cuda.is_available() else None
+        super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, process_group_backend=backend)
+        self._mixed = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32 if compute else None)
+        self._cpu_offload = cpu_offload
+
+    def shard(self, module: LightningModule, blocks: list[Module]) -> None:
+        """Spread the first rank's weights over all ranks; those of the others are never read.
+
+        The first rank alone loads a model, so a host holds it once, whatever it is made of: files, fresh draws,
+        adapters merged into a base. The weights go out one at a time.
+        """
+        weights = module.state_dict() if self.is_global_zero else {}
+        _forget(module)
+        offload = CPUOffloadPolicy(pin_memory=torch.cuda.is_available()) if self._cpu_offload else OffloadPolicy()
+        for part in (*blocks, module):
+            fully_shard(part, mesh=self.device_mesh["data_parallel"], mp_policy=self._mixed, offload_policy=offload)
+        everywhere = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, cpu_offload=self._cpu_offload)
+        set_model_state_dict(module, weights, options=everywhere)
+
+    def gathered(self) -> dict[str, Any]:
+        """The weights that are trained, whole, in the host's memory of the first rank; elsewhere nothing."""
+        whole = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+        assert self.model is not None
+        return get_model_state_dict(self.model, options=whole)
+
+    def model_to_device(self) -> None:
+        if not self._cpu_offload:
+            super().model_to_device()
+            return
+        assert self.model is not None
+        for buffer in self.model.buffers():
+            buffer.data = buffer.data.to(self.root_device)
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        assert self.model is not None
+        return get_model_state_dict(self.model, options=TRAINED)
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """A folder to which each rank writes its shares. It bears its name only once it is whole."""
+        folder = Path(filepath)
+        unfinished = folder.with_suffix(".unfinished")
+        if self.is_global_zero:
+            rmtree(unfinished, ignore_errors=True)
+        self.barrier()
+        shares = {"model": checkpoint.pop("state_dict"), "optimizer": checkpoint.pop("optimizer_states")[0]}
+        sharded_checkpoint.save(shares, checkpoint_id=unfinished)
+        if self.is_global_zero:
+            torch.save(checkpoint, unfinished / REST)
+            rmtree(folder, ignore_errors=True)
+            unfinished.replace(folder)
+        self.barrier()
+
+    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
+        """Each rank reads what its shares are now: there may be more or fewer ranks than when they were written."""
+        (optimizer,) = self.optimizers
+        assert self.model is not None
+        shares: dict[str, Any] = {
+            "model": get_model_state_dict(self.model, options=TRAINED),
+            "optimizer": get_optimizer_state_dict(self.model, optimizer, options=TRAINED),
+        }
+        sharded_checkpoint.load(shares, checkpoint_id=checkpoint_path)
+        set_model_state_dict(self.model, shares["model"], options=StateDictOptions(strict=False))
+        set_optimizer_state_dict(self.model, optimizer, shares["optimizer"])
+        rest: dict[str, Any] = torch.load(Path(checkpoint_path) / REST, weights_only=weights_only)
+        return rest
+
+
+def _forget(module: Module) -> None:
+    """Put every parameter on the meta device. One that two modules share stays one."""
+    forgotten: dict[Parameter, Parameter] = {}
+    for part in module.modules():
+        for name, parameter in part.named_parameters(recurse=False):
+            if parameter not in forgotten:
+                forgotten[parameter] = Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+            setattr(part, name, forgotten[parameter])
