@@ -110,7 +110,8 @@ def identify(config: TrainConfig) -> Point:
     base's weights, and the code of the task and of all that it imports.
     """
     benchmark, trained_on = config.benchmark, config.train_on or config.benchmark
-    pool, pool_digest = _pool_of(trained_on)
+    # At n = 0 nothing is drawn: a pool that is not at hand is not asked for.
+    pool, pool_digest = _pool_of(trained_on) if config.n_examples else ([], "")
     test, test_digest = test_of(benchmark)
     also = {name: (other, *test_of(other)) for name, other in config.also.items()}
     if config.n_examples > len(pool):

@@ -106,7 +106,8 @@ def run_point(point: Point, job: SweepJob) -> str:
 
 def _log_data(point: Point, run: Run) -> None:
     tested, trained_on = point.config.benchmark, point.trained_on
-    source = type(trained_on).__module__
-    run.log_dataset(f"{trained_on.name} pool", point.pool_digest, source, "training", len(point.pool))
+    if point.config.n_examples:
+        source = type(trained_on).__module__
+        run.log_dataset(f"{trained_on.name} pool", point.pool_digest, source, "training", len(point.pool))
     source = type(tested).__module__
     run.log_dataset(f"{tested.name} test", point.test_digest, source, "evaluation", len(point.test))

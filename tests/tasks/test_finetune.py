@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.benchmarks.benchmark import StandardPrompt
+from src.benchmarks.benchmark import BadData, StandardPrompt
 from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 from src.modules.causal_lm import TrainingDiverged
@@ -81,6 +81,21 @@ def test_the_base_is_asked_in_the_standard_way_too(toy):
     assert "predictions_standard.json" in {a.path for a in store.client.list_artifacts(base.run_id)}
     trained, _ = run(toy(n_examples=10, benchmark=Asked()))
     assert "eval/standard_accuracy" not in trained.metrics
+
+
+def test_the_base_is_measured_where_there_is_nothing_to_finetune_on(toy):
+    class WithoutPool(toy.benchmark):
+        def pool(self):
+            raise BadData("there is nothing to finetune on.")
+
+        def chance(self):
+            return 0.0
+
+    base, mlflow_run = run(toy(n_examples=0, benchmark=WithoutPool()))
+    assert base.metrics["eval/n_items"] == 10
+    assert {i.dataset.name for i in mlflow_run.inputs.dataset_inputs} == {"echo test"}
+    with pytest.raises(BadData, match="nothing to finetune on"):
+        finetune(toy(n_examples=1, benchmark=WithoutPool()))
 
 
 def test_the_same_command_again_trains_nothing(toy):
