@@ -24,6 +24,7 @@ from src.generation.hf import HfEngine
 from src.generation.nll import answer_nll
 from src.generation.precision import move
 from src.generation.sampled import SampledEngine
+from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat, Shot
 from src.modules.training import compute_dtype
 
@@ -45,6 +46,7 @@ class Evaluation:
         return f"accuracy {m['eval/accuracy']:.3f} ± {m['eval/accuracy_stderr']:.3f}{nll}"
 
 
+@within_memory("evaluating", "lower generation.batch_tokens or benchmark.max_new_tokens (docs/memory.md)")
 def measure(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

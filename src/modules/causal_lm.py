@@ -147,6 +147,12 @@ class CausalLM(LightningModule):
         sums = torch.zeros(len(tokens), dtype=torch.float64, device=nll.device)
         return torch.stack([sums.index_add(0, example, nll.double()), tokens.double()])
 
+    def on_train_end(self) -> None:
+        # Lightning would move them to the host's memory, and keep them there.
+        for optimizer in self.trainer.optimizers:
+            optimizer.zero_grad()
+            optimizer.state.clear()
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         frozen = {name for name, p in self.named_parameters(remove_duplicate=False) if not p.requires_grad}
         checkpoint["state_dict"] = {

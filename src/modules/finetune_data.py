@@ -58,6 +58,17 @@ class FinetuneData(LightningDataModule):
         parts = spread([len(self.train[i]) for i in examples], self.world_size)
         return [[examples[i] for i in part] for part in parts]
 
+    def in_smaller_passes(self) -> "FinetuneData | None":
+        """The same steps with half the tokens in a pass; None where a pass holds no more than an example already.
+
+        None on several ranks too: memory runs out on one of them, and the others wait for it.
+        """
+        tokens = self.layout.micro_batch_tokens // 2
+        if self.world_size > 1 or tokens < max(len(example) for example in self.train):
+            return None
+        layout = replace(self.layout, micro_batch_tokens=tokens)
+        return FinetuneData(self.train, self.val, self.plan, layout, self.world_size)
+
     def train_dataloader(self) -> DataLoader[Pass]:
         assert self.trainer is not None
         # Lightning asks for the loader after a checkpoint's step count is restored.

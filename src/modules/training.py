@@ -13,6 +13,7 @@ from src.config.model import Dtype
 from src.config.trainer import Trainer as TrainerSection
 from src.errors import FathomError
 from src.modules.causal_lm import CausalLM
+from src.modules.checkpoint_file import CheckpointFile
 from src.modules.cluster import cluster
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import MetricLogger, Sink
@@ -105,7 +106,11 @@ def fit(
         plugins=[cluster(config) if config.ranks > 1 else LightningEnvironment()],
         default_root_dir=work,
     )
-    trainer.fit(module, data, ckpt_path=newest_checkpoint(work))
+    trainer.strategy.checkpoint_io = CheckpointFile()
+    try:
+        trainer.fit(module, data, ckpt_path=newest_checkpoint(work))
+    finally:
+        data.trainer = None  # else who holds the data holds the model and all that trained it
     validation.leave(module)
     return trainer
 

@@ -10,6 +10,7 @@ from src.config.tracking import Tracking
 from src.config.trainer import Trainer
 from src.models.hub import locate
 from src.models.load import fresh_model, hub_architecture, load_model, load_tokenizer
+from src.models.out_of_memory import within_memory
 from src.models.skeleton import skeleton
 from src.models.tiny import Family, tiny_config, tiny_tokenizer
 from src.points.code_identity import code_of
@@ -37,6 +38,7 @@ class Base:
             return model.pretraining.sequence_length
         return model.architecture.max_position_embeddings
 
+    @within_memory("loading the base", "take model.dtype=bfloat16 (docs/memory.md) or a smaller model")
     def load(self, dtype: Dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The weights in `dtype`, or in the one that the model's section names."""
         return self._load_model(dtype), self.tokenizer()

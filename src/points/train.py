@@ -15,6 +15,7 @@ from src.config.model import Dtype
 from src.errors import FathomError
 from src.models.lora import add_adapters
 from src.models.nf4 import quantise
+from src.models.out_of_memory import OutOfMemory, free_memory, within_memory
 from src.models.prompt import Encoded
 from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.cluster import global_rank
@@ -29,6 +30,15 @@ from src.points.point import Point
 from src.points.start import Start
 
 log = logging.getLogger(__name__)
+
+LESS_MEMORY = (
+    "lower it, take trainer.gradient_checkpointing=true, recipe.optimizer=adamw_bf16_stochastic, or method=lora or "
+    "qlora (docs/memory.md)"
+)
+
+
+class PassesTooLarge(OutOfMemory):
+    """Memory ran out while training, which smaller passes may mend."""
 
 
 @dataclass(frozen=True)
@@ -167,36 +177,59 @@ class _Trials:
 
     def run(self, name: str, lr: float, data: FinetuneData, keep_weights: bool = True) -> Trial:
         """Train once, in the folder `name`; until convergence if there is something to validate on."""
-        recipe = self.recipe
         folder = self.work / name
         ended = folder / "trial.json"
         if ended.exists():
             trial = Trial(**json.loads(ended.read_text()))
             trial = replace(trial, curve=[(step, loss) for step, loss in trial.curve])
         else:
-            until = recipe.until if data.val else None
-            total = len(data.plan)
-            validation = Validation(
-                until.checks if until else evenly(recipe.val_checks, total),
-                patience=until.patience if until else None,
-                averaging=recipe.averaging,
-                standard_errors=until.standard_errors if until else 0.0,
-            )
-            trainer = self._fit(folder, lr, data, validation, keep_weights)
-            trial = Trial(
-                name=name,
-                lr=lr,
-                steps=trainer.global_step,
-                kept_step=validation.best_step or total,
-                bound_hit=bool(until) and not validation.converged,
-                curve=validation.curve,
-            )
-            if trainer.is_global_zero:
+            trial, first_rank = self._within_memory(folder, lr, data, keep_weights)
+            if first_rank:
                 _write(ended, json.dumps(asdict(trial)))
                 for checkpoint in folder.glob("*.ckpt"):
                     rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink()
         self.steps += trial.steps
         return trial
+
+    def _within_memory(self, folder: Path, lr: float, data: FinetuneData, keep_weights: bool) -> tuple[Trial, bool]:
+        """The trial that was trained, with as many tokens in a pass as there is memory for, and whether to record it.
+
+        Smaller passes add up to the same steps, so where memory runs out training goes on from its newest checkpoint.
+        """
+        while True:
+            try:
+                return self._trained(folder, lr, data, keep_weights)
+            except PassesTooLarge as error:
+                smaller = data.in_smaller_passes()
+                if smaller is None:
+                    raise
+                data = smaller
+                tokens = data.layout.micro_batch_tokens
+                log.warning("%s: %s; going on with trainer.micro_batch_tokens=%s", self.point.name, error, tokens)
+                self._sink_of(folder.name)({"train/micro_batch_tokens": float(tokens)}, 0)
+            finally:
+                free_memory()
+
+    def _trained(self, folder: Path, lr: float, data: FinetuneData, keep_weights: bool) -> tuple[Trial, bool]:
+        recipe = self.recipe
+        until = recipe.until if data.val else None
+        total = len(data.plan)
+        validation = Validation(
+            until.checks if until else evenly(recipe.val_checks, total),
+            patience=until.patience if until else None,
+            averaging=recipe.averaging,
+            standard_errors=until.standard_errors if until else 0.0,
+        )
+        trainer = self._fit(folder, lr, data, validation, keep_weights)
+        trial = Trial(
+            name=folder.name,
+            lr=lr,
+            steps=trainer.global_step,
+            kept_step=validation.best_step or total,
+            bound_hit=bool(until) and not validation.converged,
+            curve=validation.curve,
+        )
+        return trial, trainer.is_global_zero
 
     def _fit(self, folder: Path, lr: float, data: FinetuneData, validation: Validation, keep_weights: bool) -> Trainer:
         config, recipe = self.point.config, self.recipe
@@ -225,7 +258,9 @@ class _Trials:
         )
         model.train()
         module = CausalLM(model, optimisation, data.passes_per_step)
-        trainer = fit(module, data, config.trainer, validation, work=folder, sink=self._sink_of(folder.name))
+        doing = f"training {self.point.name} with trainer.micro_batch_tokens={data.layout.micro_batch_tokens}"
+        with within_memory(doing, LESS_MEMORY, PassesTooLarge):
+            trainer = fit(module, data, config.trainer, validation, work=folder, sink=self._sink_of(folder.name))
         if keep_weights:
             export(trainer, self.start.base.tokenizer(), folder / "weights")
         return trainer

@@ -1,15 +1,22 @@
 """Trials of a point: until convergence, over learning rates, over folds; what the point then says of its training."""
 
+import gc
+
 import pytest
 import torch
+from lightning import Trainer
 from safetensors.torch import load_file
 
+import src.modules.causal_lm as causal_lm
 import src.points.train as points_train
+import src.tasks.finetune as task
 from src.errors import FathomError
 from src.generation.nll import answer_nll
+from src.models.loss import token_nll
+from src.models.out_of_memory import OutOfMemory
 from src.models.prompt import PromptFormat
 from src.modules.causal_lm import TrainingDiverged
-from src.points.draw import draw
+from src.points.draw import draw, training_data
 from src.points.export import load_export
 from src.points.point import identify
 from src.points.start import Start
@@ -214,6 +221,79 @@ def test_qlora_goes_on_after_a_kill_and_is_evaluated_with_the_weights_it_was_tra
     assert loss == pytest.approx(logged["val/loss"], rel=1e-4)
     untrained = answer_nll(start.load()[0], [(e.prompt, e.answer) for e in drawn.val], 4096)
     assert loss < 0.9 * sum(loss for loss, _ in untrained) / sum(tokens for _, tokens in untrained)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """little_memory(tokens): a forward pass over more of them fails from the second optimiser step on."""
+
+    def limit(tokens, passes_before=6):
+        sizes = []
+
+        def run_out(model, input_ids, *rest):
+            sizes.append(input_ids.numel())
+            if len(sizes) > passes_before and input_ids.numel() > tokens and model.training:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has …")
+            return token_nll(model, input_ids, *rest)
+
+        monkeypatch.setattr(causal_lm, "token_nll", run_out)
+        return sizes
+
+    return limit
+
+
+def trained_weights(work):
+    return torch.cat([value.flatten() for _, value in sorted(load_file(work / "export/model.safetensors").items())])
+
+
+def test_where_memory_runs_out_passes_are_halved_and_training_goes_on_to_the_same_weights(
+    toy, tmp_path, caplog, little_memory
+):
+    config = toy(
+        n_examples=24,
+        recipe={"epochs": 5, "batch_size": 12, "val_examples": 0, "grad_clip": 1e3},
+        trainer={"micro_batch_tokens": 512, "checkpoint_every_steps": 2},
+    )
+    point = identify(config)
+    start, drawn = Start(point.base, None), draw(point, PromptFormat(point.base.tokenizer(), "{prompt} "))
+    assert training_data(point, drawn.train, []).passes_per_step == 1
+    points_train.train(point, start, drawn, tmp_path / "plenty", lambda metrics, step: None)
+    sizes = little_memory(60)
+    logged = []
+    points_train.train(point, start, drawn, tmp_path / "little", lambda metrics, step: logged.append((metrics, step)))
+    assert max(sizes[-8:]) <= 60
+    halved = [metrics["train/micro_batch_tokens"] for metrics, _ in logged if "train/micro_batch_tokens" in metrics]
+    assert halved == [256, 128, 64][: len(halved)] and len(halved) > 1
+    assert f"going on with trainer.micro_batch_tokens={halved[0]:.0f}" in caplog.text
+    steps = [step for metrics, step in logged if "train/loss" in metrics]
+    assert steps.count(1) == 1 and steps[-1] == 10  # gone on from a checkpoint, not from the start
+    little, plenty = (trained_weights(tmp_path / name) for name in ("little", "plenty"))
+    torch.testing.assert_close(little, plenty, atol=2e-4, rtol=0)
+
+
+def test_where_a_single_example_is_too_much_the_sentence_says_what_to_change(toy, little_memory):
+    little_memory(1, passes_before=0)
+    sentence = (
+        r"memory ran out while training .* with trainer.micro_batch_tokens=\d+ \(2.50 GiB more\): lower it, .*lora"
+    )
+    with pytest.raises(OutOfMemory, match=sentence):
+        finetune(toy())
+
+
+def test_while_a_model_is_evaluated_nothing_of_its_training_is_in_memory(toy, monkeypatch):
+    def alive():
+        kinds = (causal_lm.CausalLM, torch.optim.Optimizer, Trainer)
+        return [type(o).__name__ for o in gc.get_objects() if isinstance(o, kinds)]
+
+    gc.collect()
+    before, seen = len(alive()), []
+    gc.disable()  # what is freed is freed by the project
+    monkeypatch.setattr(task, "load_export", lambda *arguments: seen.append(len(alive())) or load_export(*arguments))
+    try:
+        finetune(toy(n_examples=16, recipe=CONVERGED))
+    finally:
+        gc.enable()
+    assert seen == [before]
 
 
 def test_a_pool_that_is_used_up_leaves_nothing_to_validate_on(toy):
