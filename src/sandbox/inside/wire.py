@@ -4,12 +4,17 @@ No pickle: nothing that arrives can run code or bring a class of its own along. 
 as a handle, a number that means something to the program's process only.
 """
 
+from __future__ import annotations
+
 import builtins
 import json
 import os
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False  # as in candidate.py
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_MESSAGE = 16 * 1024**2
 _BUILTIN_TYPES: dict[str, type] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
