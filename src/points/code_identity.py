@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -34,16 +35,37 @@ STARTED = {
     "src.sandbox.run": ("src.sandbox.inside.candidate", "src.sandbox.inside.driver", "src.sandbox.inside.keeper"),
 }
 
+
+class Stage(NamedTuple):
+    """The modules where a stage of a point begins; those that they import but that change nothing in it, and why."""
+
+    starts: tuple[str, ...]
+    without: Mapping[str, str]
+
+
+_KNOWN = {
+    "src.benchmarks.benchmark": "what it gives to a model is in the digests of the data; what it scores comes later",
+    "src.points.point": "names a point and reads its data, which the digests know",
+}
+TRAINING = Stage(("src.points.train",), {**_KNOWN, "src.config.generation": "what is trained is not evaluated yet"})
+GENERATING = Stage(("src.evaluation.measure", "src.points.draw", "src.points.start"), _KNOWN)
+
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_of(*modules: str) -> str:
+def code_of(*modules: str, without: Collection[str] = ()) -> str:
     """Digest (hex) of the named modules and of every module of `src` that they import, directly or not.
 
     Name the module of the task and those of the benchmarks, which the configuration imports. A module counts by its
-    name and by what it does: comments, docstrings and layout are taken out. SyntaxError for one that is not Python.
+    name and by what it does: comments, docstrings and layout are taken out. `without` are excused beside the others.
+    SyntaxError for a module that is not Python.
     """
-    return digest({name: source.bare for name, source in followed(*modules).items()})
+    return _digest(ROOT, tuple(modules), frozenset(without))
+
+
+@cache  # a sweep asks for the same digests once a point
+def _digest(root: Path, modules: tuple[str, ...], without: frozenset[str]) -> str:
+    return digest({name: source.bare for name, source in followed(*modules, without=without).items()})
 
 
 class Source(NamedTuple):
@@ -53,7 +75,7 @@ class Source(NamedTuple):
     imports: frozenset[str]
 
 
-def followed(*modules: str) -> dict[str, Source]:
+def followed(*modules: str, without: Collection[str] = ()) -> dict[str, Source]:
     """What `code_of` digests, by the modules' names."""
     seen: dict[str, Source] = {}
     waiting = list(modules)
@@ -61,7 +83,8 @@ def followed(*modules: str) -> dict[str, Source]:
         module = waiting.pop()
         if module not in seen:
             seen[module] = _read(_file(module) or _elsewhere(module))
-            waiting += [name for name in (*seen[module].imports, *STARTED.get(module, ())) if not excused(name)]
+            found = (*seen[module].imports, *STARTED.get(module, ()))
+            waiting += [name for name in found if not excused(name) and name not in without]
     return seen
 
 
@@ -80,7 +103,7 @@ def _elsewhere(module: str) -> Path:
     return Path(str(sys.modules[module].__file__))
 
 
-@cache  # a sweep asks for the same modules once a point
+@cache
 def _read(path: Path) -> Source:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     imports: set[str] = set()

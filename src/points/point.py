@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from src.benchmarks.benchmark import Benchmark, Example
-from src.benchmarks.data.examples_digest import examples_digest
 from src.config.model import HubModel
 from src.config.train import TrainConfig
 from src.errors import FathomError
@@ -15,10 +12,20 @@ from src.models.hub import require_access
 from src.modules.training import resolve_precision
 from src.points.base import Base, find_base
 from src.points.code_identity import code_of
-from src.tracking.identity import digest, file_digest, run_key
+from src.points.keys import (
+    COSMETIC_TRAINER,
+    generation_key,
+    pool_of,
+    scores_key,
+    settings_of,
+    test_of,
+    weights_key,
+)
 
-# What of a trainer changes no number: its name, how it looks and how often it saves. Precision enters resolved.
-COSMETIC_TRAINER = {"name", "progress_bar", "checkpoint_every_steps", "precision"}
+OWN = ""  # the point's own benchmark among those that it is evaluated on
+TASK = "src.tasks.finetune"
+# What of a trainer matters where nothing is trained.
+EVALUATING = {"accelerator", "threads"}
 NOT_OF_FIRST = ("benchmark", "train_on", "also")  # the keys of a point that one which comes before does not share
 
 
@@ -30,6 +37,7 @@ class Point:
     """`pool` is everything that examples can be drawn from, `test` everything that is evaluated.
 
     `also` are the further benchmarks with their test sets; `first` is the point whose weights this one starts from.
+    `weights` and `completions` (by further benchmark, its own as "") are the keys of what `key` is made of.
     `untold` are overrides that its name must say beside its own words, to tell it from the others of its sweep.
     """
 
@@ -41,7 +49,8 @@ class Point:
     also: dict[str, Evaluated]
     pool_digest: str
     test_digest: str
-    code: str
+    weights: str
+    completions: dict[str, str]
     key: str
     untold: tuple[str, ...] = ()
 
@@ -50,7 +59,14 @@ class Point:
         return self.config.train_on or self.config.benchmark
 
     @property
+    def on_every_curve(self) -> bool:
+        """The base itself is measured: seed, recipe and method, which tell curves apart, are not in it."""
+        return self.config.n_examples == 0 and self.first is None
+
+    @property
     def name(self) -> str:
+        if self.on_every_curve:
+            return " · ".join([self.config.model.label, self.config.benchmark.name, *self.untold, "n=0"])
         return " · ".join([*self.curve, f"n={self.config.n_examples}", f"seed={self.config.seed}"])
 
     @property
@@ -70,30 +86,37 @@ class Point:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The scientific configuration, flat, as MLflow params."""
+        """The scientific configuration, flat, as MLflow params: at n = 0 what of it matters there."""
         c = self.config
         params: dict[str, Any] = {
             "model": c.model.label,
             "benchmark": c.benchmark.name,
-            "method": c.method.name,
-            "recipe": c.recipe.name,
             "n_examples": c.n_examples,
-            "seed": c.seed,
-            "recipe.holds_constant": c.recipe.holds_constant,
-            "recipe.batch_examples": c.recipe.batch_size_for(c.n_examples),
-            "recipe.learning_rates": c.learning_rates,
             "trainer.precision": resolve_precision(c.trainer),
             "digest.base": self.base.digest,
-            "digest.data": digest([self.pool_digest, self.test_digest]),
-            "digest.code": self.code,
+            "digest.test": self.test_digest,
+            "digest.code": code_of(TASK, *(type(used).__module__ for used in (c.benchmark, *c.also.values()))),
         }
-        if c.train_on is not None:
-            params["train_on"] = c.train_on.name
-        if c.first is not None:
-            params["first"] = f"{c.first.n_examples} {c.first.benchmark.name}"
-        sections = {"benchmark": settings_of(c.benchmark)}
-        for section in ("model", "method", "recipe", "trainer", "generation"):
-            sections[section] = getattr(c, section).model_dump(mode="json", exclude={"pretraining", *COSMETIC_TRAINER})
+        sections = {
+            "benchmark": settings_of(c.benchmark),
+            "model": c.model.model_dump(mode="json", exclude={"pretraining"}),
+            "trainer": c.trainer.model_dump(mode="json", include=EVALUATING),
+            "generation": c.generation.model_dump(mode="json"),
+        }
+        if not self.on_every_curve:
+            params |= {"method": c.method.name, "recipe": c.recipe.name, "seed": c.seed}
+            sections |= {name: getattr(c, name).model_dump(mode="json") for name in ("method", "recipe")}
+        if c.n_examples:
+            params |= {
+                "recipe.holds_constant": c.recipe.holds_constant,
+                "recipe.batch_examples": c.recipe.batch_size_for(c.n_examples),
+                "recipe.learning_rates": c.learning_rates,
+                "digest.pool": self.pool_digest,
+            }
+            sections["trainer"] = c.trainer.model_dump(mode="json", exclude=COSMETIC_TRAINER)
+            params |= {"train_on": c.train_on.name} if c.train_on else {}
+        if self.first is not None:
+            params["first"] = f"{self.first.config.n_examples} {self.first.config.benchmark.name}"
         for section, fields in sections.items():
             params |= {f"{section}.{key}": value for key, value in fields.items() if key != "name"}
         return params
@@ -104,16 +127,11 @@ class PoolTooSmall(FathomError):
 
 
 def identify(config: TrainConfig) -> Point:
-    """Read the data, find the base (pretraining a missing tiny one) and compute the run key.
-
-    The key digests everything that can change the point's result: the configuration without cosmetics, the data, the
-    base's weights, and the code of the task and of all that it imports.
-    """
+    """Read the data, find the base (pretraining a missing tiny one) and compute the keys (src/points/keys.py)."""
     benchmark, trained_on = config.benchmark, config.train_on or config.benchmark
     # At n = 0 nothing is drawn: a pool that is not at hand is not asked for.
-    pool, pool_digest = _pool_of(trained_on) if config.n_examples else ([], "")
+    pool, pool_digest = pool_of(trained_on) if config.n_examples else ([], "")
     test, test_digest = test_of(benchmark)
-    also = {name: (other, *test_of(other)) for name, other in config.also.items()}
     if config.n_examples > len(pool):
         raise PoolTooSmall(
             f"n_examples: {config.n_examples} were asked for, "
@@ -121,36 +139,14 @@ def identify(config: TrainConfig) -> Point:
         )
     if isinstance(config.model, HubModel) and config.model.init == "pretrained":
         require_access(config.model.path, config.model.revision)  # before anything is computed or downloaded
-    trainer = config.trainer.model_dump(exclude=COSMETIC_TRAINER) | {"precision": resolve_precision(config.trainer)}
     base = find_base(config.model, config.trainer, config.tracking)
     first = identify(_first(config)) if config.first and config.first.n_examples else None
-    benchmarks = [benchmark, trained_on, *config.also.values()]
-    code = code_of("src.tasks.finetune", *(type(used).__module__ for used in benchmarks))
-    key = run_key(
-        "finetune",
-        study=config.study,  # a study stands on its own: it has its points, not another study's
-        n_examples=config.n_examples,
-        seed=config.seed,
-        base=base.digest,
-        first=first.key if first else None,
-        model=config.model.model_dump(exclude={"name", "path", "revision", "pretraining"}),
-        benchmark=settings_of(benchmark),
-        train_on=settings_of(trained_on),
-        also={name: settings_of(other) for name, other in config.also.items()},
-        data=[
-            pool_digest,
-            test_digest,
-            *(also_digest for *_, also_digest in also.values()),
-            *(file_digest(path) for used in benchmarks for path in used.data_files()),
-        ],
-        method=config.method.model_dump(),
-        recipe=config.recipe.model_dump(exclude={"name"}),
-        trainer=trainer,
-        generation=config.generation.model_dump(),
-        code=code,
-    )
-    tests = {name: (other, items) for name, (other, items, _) in also.items()}
-    return Point(config, base, first, pool, test, tests, pool_digest, test_digest, code, key)
+    weights = weights_key(config, base, first.weights if first else None, pool_digest)
+    benchmarks = {OWN: benchmark, **config.also}
+    completions = {name: generation_key(weights, config, of) for name, of in benchmarks.items()}
+    key = scores_key("finetune", TASK, config, benchmarks, completions, n_examples=config.n_examples)
+    also = {name: (other, test_of(other)[0]) for name, other in config.also.items()}
+    return Point(config, base, first, pool, test, also, pool_digest, test_digest, weights, completions, key)
 
 
 def _first(config: TrainConfig) -> TrainConfig:
@@ -166,25 +162,3 @@ def _first(config: TrainConfig) -> TrainConfig:
             "tracking": config.tracking.model_copy(update={"save_model": True}),
         }
     )
-
-
-def settings_of(benchmark: Benchmark) -> dict[str, Any]:
-    """The fields of a benchmark that can change a result: not where its files lie, nor what code is kept in."""
-    places = {name for name, value in benchmark if isinstance(value, Path)}
-    return benchmark.model_dump(mode="json", exclude={*places, "sandbox"}, exclude_none=True)
-
-
-# Kept for the jobs of a sweep, which mostly share a benchmark.
-
-
-@cache
-def _pool_of(benchmark: Benchmark) -> tuple[list[Example], str]:
-    pool = benchmark.pool()
-    return pool, examples_digest(pool)
-
-
-@cache
-def test_of(benchmark: Benchmark) -> tuple[list[Example], str]:
-    """What is evaluated, and its digest."""
-    test = benchmark.test()[: benchmark.test_limit]
-    return test, examples_digest(test)

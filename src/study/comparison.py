@@ -9,7 +9,7 @@ import numpy as np
 
 from src.scaling.curve import Curve
 from src.scaling.noise import difference, interval
-from src.study.curves import ALONG, GENERATION, NAME, curve_of
+from src.study.curves import NAME, curve_of, params_of_curve
 from src.tracking.query import PointRecord
 
 
@@ -67,8 +67,7 @@ def pairs(points_of: Mapping[str, Sequence[PointRecord]]) -> list[CurvePair]:
     """All pairs of curves on one benchmark and model that differ in one thing."""
     groups: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     for name, points in points_of.items():
-        fixed = {k: v for k, v in points[0].params.items() if k not in ALONG and k not in GENERATION}
-        groups.setdefault((points[0].model, points[0].benchmark), {})[name] = fixed
+        groups.setdefault((points[0].model, points[0].benchmark), {})[name] = dict(params_of_curve(points[0]))
     found = []
     for curves in groups.values():
         for (a, params_a), (b, params_b) in combinations(curves.items(), 2):

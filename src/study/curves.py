@@ -3,19 +3,22 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from src.errors import FathomError
 from src.scaling.curve import Curve, Measurement
 from src.scaling.noise import Kind, item_variance
-from src.tracking.query import PointRecord
+from src.tracking.query import PointRecord, place
 
-# What differs along a curve, and what names it.
-ALONG = {"n_examples", "seed", "recipe.batch_examples", "recipe.learning_rates"}
+Params = frozenset[tuple[str, str]]
+
+# What may differ along a curve, and what names it.
+ALONG = {"n_examples", "seed", "recipe.batch_examples", "recipe.learning_rates", "generation.batch_tokens"}
 NAME = ("model", "benchmark", "method", "recipe")
-# Another code, base or data makes another generation of the same curve, never a part of it.
-GENERATION = ("digest.code", "digest.base", "digest.data")
+# Another code, base or data makes another generation of the same curve, never a part of it: the params that begin so.
+GENERATION = "digest."
 LOSSES = ("nll", "loss")
 SHARES = ("accuracy", "_error_rate")
 UNNAMEABLE = re.compile(r"[^\w\-. :/]")  # by MLflow, in the name of a metric
@@ -27,28 +30,66 @@ def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecor
 
     A name holds model, benchmark, method and recipe; where that does not tell two curves apart, it also holds the
     params in which they differ. Of a curve that was measured again after code, base or data changed, the newest
-    generation counts.
+    generation counts. A point at n = 0 begins every curve that has all of its params, and takes on the curve's others.
     """
-    kinds: dict[tuple[tuple[str, str], ...], dict[tuple[str, ...], list[PointRecord]]] = defaultdict(dict)
-    for record in records:
-        visible = tuple(sorted((k, v) for k, v in record.params.items() if k not in ALONG and k not in GENERATION))
-        generation = tuple(record.params.get(digest, "") for digest in GENERATION)
-        kinds[visible].setdefault(generation, []).append(record)
+    kinds: dict[Params, dict[Params, list[PointRecord]]] = defaultdict(dict)
+    bases: list[tuple[PointRecord, list[Params]]] = []
+    for record in sorted(records, key=lambda record: record.n_examples == 0):
+        visible, generation = params_of_curve(record), _params_of(record, digests=True)
+        may_begin = record.n_examples == 0 and visible not in kinds
+        begun = [other for other in kinds if _begins(visible, other)] if may_begin else []
+        if begun:
+            bases.append((record, begun))
+        else:
+            kinds[visible].setdefault(generation, []).append(record)
+    newest = {
+        visible: max(generations.items(), key=lambda item: max(point.ended for point in item[1]))
+        for visible, generations in kinds.items()
+    }
+    left_out = sum(len(of) for generations in kinds.values() for of in generations.values())
+    left_out -= sum(len(of) for _, of in newest.values())
+    for record, begun in bases:
+        same = [newest[other] for other in begun if _params_of(record, digests=True) <= newest[other][0]]
+        left_out += not same
+        for _, of in same:
+            of.append(_on_the_curve_of(of[0], record))
 
-    same_name: dict[str, list[tuple[tuple[str, str], ...]]] = defaultdict(list)
+    same_name: dict[str, list[Params]] = defaultdict(list)
     for visible in kinds:
-        same_name[" ".join(dict(visible)[part] for part in NAME)].append(visible)
-    curves, left_out = {}, 0
+        named = dict(visible)
+        same_name[" ".join(named[part] for part in NAME if part in named)].append(visible)
+    curves = {}
     for name, alike in sorted(same_name.items()):
         # How many of them hold each param with each value: not all of them, and the param tells them apart.
         holders = Counter(param for visible in alike for param in visible)
         told = {key for (key, _), count in holders.items() if count < len(alike)}
-        for visible in sorted(alike):
-            generations = kinds[visible].values()
-            newest = max(generations, key=lambda points: max(point.ended for point in points))
-            left_out += sum(len(points) for points in generations) - len(newest)
-            curves[" ".join([name, *(f"{key}={value}" for key, value in visible if key in told)])] = newest
+        for visible in sorted(alike, key=sorted):
+            words = [name, *(f"{key}={value}" for key, value in sorted(visible) if key in told)]
+            curves[" ".join(words)] = sorted(newest[visible][1], key=place)
     return curves, left_out
+
+
+def params_of_curve(record: PointRecord) -> Params:
+    """What all points of the record's curve share, whatever their generation."""
+    return _params_of(record, digests=False)
+
+
+def _params_of(record: PointRecord, digests: bool) -> Params:
+    return frozenset(
+        (name, value)
+        for name, value in record.params.items()
+        if name not in ALONG and name.startswith(GENERATION) == digests
+    )
+
+
+def _begins(base: Params, curve: Params) -> bool:
+    """Whether training with the params of a curve starts from what was measured at n = 0 with those of `base`."""
+    return base < curve and dict(base).get("first") == dict(curve).get("first")
+
+
+def _on_the_curve_of(point: PointRecord, base: PointRecord) -> PointRecord:
+    params = {name: value for name, value in point.params.items() if name not in ALONG} | base.params
+    return replace(base, method=point.method, recipe=point.recipe, params=params)
 
 
 def measured(metric: str, points_of: Mapping[str, Sequence[PointRecord]]) -> list[Curve]:

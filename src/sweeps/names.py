@@ -7,18 +7,26 @@ from src.points.point import Point
 Curve = tuple[str, ...]  # the words that name it: ("tiny_llama3-s", "arithmetic", "recipe.lr=0.01")
 
 
-def untold_overrides(points: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[str]]:
-    """For each point (its study, its name, its overrides): the overrides that its name must say as well.
+def keys_to_tell(points: Sequence[tuple[str, str, Sequence[str]]]) -> list[str]:
+    """The keys whose overrides names must say as well, of points given by study, name and overrides.
 
-    These are its values of every key in which two points differ that would have one name in one study.
+    These are the keys in which two points differ that would have one name in one study.
     """
-    given = [{override.partition("=")[0]: override.lstrip("+") for override in overrides} for *_, overrides in points]
     alike: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for (study, name, _), overrides in zip(points, given, strict=True):
-        alike.setdefault((study, name), []).append(overrides)
-    keys = dict.fromkeys(key for overrides in given for key in overrides)  # in the order of the command line
-    told = [key for key in keys if any(len({one.get(key) for one in group}) > 1 for group in alike.values())]
-    return [[overrides[key] for key in told if key in overrides] for overrides in given]
+    for study, name, overrides in points:
+        alike.setdefault((study, name), []).append(_by_key(overrides))
+    keys = dict.fromkeys(key for *_, overrides in points for key in _by_key(overrides))  # as on the command line
+    return [key for key in keys if any(len({one.get(key) for one in group}) > 1 for group in alike.values())]
+
+
+def told(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Those of the overrides that are of these keys."""
+    given = _by_key(overrides)
+    return [given[key] for key in keys if key in given]
+
+
+def _by_key(overrides: Sequence[str]) -> dict[str, str]:
+    return {override.partition("=")[0]: override.lstrip("+") for override in overrides}
 
 
 def sweep_name(points: Sequence[Point]) -> str:

@@ -19,7 +19,7 @@ from src.points.point import Point, PoolTooSmall, identify
 from src.study.curves import metric_name
 from src.sweeps import local_processes as job_process
 from src.sweeps.job import SweepJob, quoted
-from src.sweeps.names import chart_labels, sweep_name, untold_overrides
+from src.sweeps.names import chart_labels, keys_to_tell, sweep_name, told
 from src.tracking.identity import digest
 from src.tracking.query import PointRecord
 from src.tracking.query import points as complete_points
@@ -52,7 +52,7 @@ class Running:
     since: float
 
 
-PointsByKey = dict[str, tuple[Job, Point]]  # by run key
+Asked = list[tuple[Job, Point]]  # what every job asks for; several may ask for one point
 
 
 def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
@@ -63,40 +63,52 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     sizes beyond the pool of one of them are left out of its curve.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
-    points = _identified(jobs)
-    untold = untold_overrides([(point.config.study, point.name, job.overrides) for job, point in points.values()])
-    points = {key: (job, point.telling(said)) for (key, (job, point)), said in zip(points.items(), untold, strict=True)}
-    studies = dict.fromkeys(point.config.study for _, point in points.values())
+    asked = _identified(jobs)
+    each = {point.key: (job, point) for job, point in reversed(asked)}.values()
+    keys = keys_to_tell([(point.config.study, point.name, job.overrides) for job, point in each])
+    asked = [(job, point.telling(told(job.overrides, keys))) for job, point in asked]
+    studies = dict.fromkeys(point.config.study for _, point in asked)
     # A list, so that a failure in one study does not keep the next from running.
     complete = [
-        _sweep_study({key: pair for key, pair in points.items() if pair[1].config.study == study}, n_jobs)
-        for study in studies
+        _sweep_study([(job, point) for job, point in asked if point.config.study == study], n_jobs) for study in studies
     ]
     return all(complete)
 
 
-def _identified(jobs: Sequence[Job]) -> PointsByKey:
+def _identified(jobs: Sequence[Job]) -> Asked:
     """The points of the jobs. Raises PoolTooSmall where all jobs train on one pool, or none fits in a pool."""
-    points: PointsByKey = {}
+    asked: Asked = []
     too_small: dict[str, tuple[Job, PoolTooSmall]] = {}  # by sentence
     for job in jobs:
         try:
-            point = identify(job.config)
-            points[point.key] = job, point
+            asked.append((job, identify(job.config)))
         except PoolTooSmall as error:
             too_small[str(error)] = job, error
-    trained_on = {point.trained_on for _, point in points.values()}
+    trained_on = {point.trained_on for _, point in asked}
     for job, refusal in too_small.values():
         if len(trained_on) == 1 or (job.config.train_on or job.config.benchmark) not in trained_on:
             raise refusal
         console.print(f"left out: {refusal}", markup=False)
+    return asked
+
+
+def _once(asked: Asked) -> dict[str, tuple[Job, Point]]:
+    """Each point by its run key; one that several jobs ask for says no more of them than they share."""
+    shared: dict[str, Asked] = {}
+    for job, point in asked:
+        shared.setdefault(point.key, []).append((job, point))
+    points = {}
+    for key, of in shared.items():
+        job, point = of[0]
+        points[key] = job, point.telling([said for said in point.untold if all(said in p.untold for _, p in of)])
     return points
 
 
-def _sweep_study(points: PointsByKey, n_jobs: int | None) -> bool:
-    config = next(iter(points.values()))[1].config
+def _sweep_study(asked: Asked, n_jobs: int | None) -> bool:
+    points = _once(asked)
+    config = asked[0][1].config
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    name = sweep_name([point for _, point in points.values()])
+    name = sweep_name([point for _, point in asked])
     parent = open_sweep(store, config.study, digest(sorted(points)), name)
     parent.log_dict({key: job.overrides for key, (job, _) in points.items()}, "points.json")
     status = "KILLED"  # what remains if the following is interrupted
@@ -105,7 +117,7 @@ def _sweep_study(points: PointsByKey, n_jobs: int | None) -> bool:
         left = [pair for key, pair in points.items() if key not in done]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
         failed = _run(left, parent, n_jobs or _processes(config))
-        _curves([record for record in complete_points(store, config.study) if record.key in points], points, parent)
+        _curves(complete_points(store, config.study), asked, parent)
         status = "FAILED" if failed else "FINISHED"
     finally:
         parent.close(status)
@@ -166,12 +178,14 @@ def _processes(config: TrainConfig) -> int:
     return max(1, min(MOST_PROCESSES, cores // (config.trainer.threads or cores)))
 
 
-def _curves(records: Sequence[PointRecord], points: PointsByKey, parent: Sweep) -> None:
+def _curves(records: Sequence[PointRecord], asked: Asked, parent: Sweep) -> None:
     """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
-    measured: dict[tuple[str, ...], list[PointRecord]] = {}
-    for record in records:
-        measured.setdefault(points[record.key][1].curve, []).append(record)
-    labels = chart_labels({point.curve for _, point in points.values()})
+    by_key = {record.key: record for record in records}
+    keys: dict[tuple[str, ...], set[str]] = {}
+    for _, point in asked:
+        keys.setdefault(point.curve, set()).update({point.key} & by_key.keys())
+    measured = {curve: [by_key[key] for key in sorted(of)] for curve, of in keys.items() if of}
+    labels = chart_labels(keys)
     for curve, of_curve in sorted(measured.items()):
         table = Table(title=" · ".join(curve))
         sizes = sorted({record.n_examples for record in of_curve})

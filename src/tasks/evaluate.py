@@ -6,12 +6,11 @@ from src.config.eval import EvalConfig
 from src.errors import FathomError
 from src.evaluation.measure import measure
 from src.evaluation.standard import measure_standard
-from src.modules.training import compute_dtype, prepare_torch, resolve_precision
+from src.modules.training import compute_dtype, prepare_torch
 from src.points.base import find_base
-from src.points.code_identity import code_of
-from src.points.point import settings_of, test_of
+from src.points.keys import generation_key, scores_key, test_of
+from src.points.point import OWN
 from src.points.start import load_run
-from src.tracking.identity import file_digest, run_key
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -32,17 +31,9 @@ def evaluate(config: EvalConfig) -> None:
                 f"run_id: {config.run_id} finetuned {trained.get('model')}, not {config.model.label}; "
                 "choose the same model= as that run"
             )
-    key = run_key(
-        "evaluate",
-        base=base.digest,
-        run_id=config.run_id,
-        prompt=config.model.plain_prompt,
-        benchmark=settings_of(benchmark),
-        data=[test_digest, *[file_digest(path) for path in benchmark.data_files()]],
-        trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
-        generation=config.generation.model_dump(),
-        code=code_of("src.tasks.evaluate", type(benchmark).__module__),
-    )
+    weights = base.digest if config.run_id is None else f"run {config.run_id}"
+    completions = {OWN: generation_key(weights, config, benchmark)}
+    key = scores_key("evaluate", "src.tasks.evaluate", config, {OWN: benchmark}, completions)
     params = {
         "model": config.model.label,
         "benchmark": benchmark.name,

@@ -137,17 +137,21 @@ def _items(store: Store, record: PointRecord) -> Mapping[str, np.ndarray]:
 
 
 def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRecord:
-    """The record of a row. Raises FathomError for a row without the params that place it on a curve."""
+    """The record of a row. Raises FathomError for a row without the params that place it on a curve.
+
+    A base on its own (n = 0) has neither seed nor method nor recipe.
+    """
+    params = ({"method": "", "recipe": "", "seed": "0"} if row.params.get("n_examples") == "0" else {}) | row.params
     try:
         return PointRecord(
             run_id=row.run_id,
             key=row.key,
-            model=row.params["model"],
-            benchmark=row.params["benchmark"],
-            method=row.params["method"],
-            recipe=row.params["recipe"],
-            n_examples=int(row.params["n_examples"]),
-            seed=int(row.params["seed"]),
+            model=params["model"],
+            benchmark=params["benchmark"],
+            method=params["method"],
+            recipe=params["recipe"],
+            n_examples=int(params["n_examples"]),
+            seed=int(params["seed"]),
             ended=row.ended,
             params=row.params,
             metrics=row.metrics,

@@ -183,7 +183,7 @@ def test_a_benchmark_from_elsewhere_counts_by_its_file(tmp_path, monkeypatch):
 
 
 def test_a_points_code_is_that_of_its_task_and_its_benchmark(toy):
-    assert identify(toy()).code == code_of("src.tasks.finetune", toy.benchmark.__module__)
+    assert identify(toy()).params["digest.code"] == code_of("src.tasks.finetune", toy.benchmark.__module__)
 
 
 def test_another_process_gives_the_same_digest():

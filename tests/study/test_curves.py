@@ -38,6 +38,35 @@ def test_of_a_curve_measured_again_with_other_code_the_newest_counts():
     assert left_out == 2
 
 
+def base(ended=0, code="c1", **params):
+    known = {"model": "m", "benchmark": "b", "n_examples": "0", "digest.code": code} | params
+    return PointRecord(f"base{code}", f"base{code}", "m", "b", "", "", 0, 0, ended, known, {})
+
+
+def test_a_base_begins_every_curve_that_has_its_params():
+    slow, fast = record(10), record(10, **{"recipe.lr": "0.01"})
+    after = record(10, first="1000 multihop")
+    curves, left_out = curves_of([base(), slow, fast, after, record(10, model="other")])
+    assert left_out == 0
+    begun = [of[-1] for of in curves.values() if len(of) == 2]
+    assert len(curves) == 4
+    assert sorted(begun, key=str) == sorted([slow, fast], key=str)
+    of_fast = next(of for of in curves.values() if of[-1] is fast)
+    assert (of_fast[0].method, of_fast[0].recipe, of_fast[0].params["recipe.lr"]) == ("full", "tiny", "0.01")
+    assert of_fast[0].params["n_examples"] == "0"
+
+
+def test_a_base_measured_with_other_code_than_a_curve_does_not_begin_it():
+    curves, left_out = curves_of([base(code="c0", ended=9), base(), record(10)])
+    assert [point.run_id for point in curves["m b full tiny"]] == ["basec1", "run100c1"]
+    assert left_out == 1
+    assert curves_of([base(ended=9, code="c0"), record(10)])[1] == 1
+
+
+def test_a_base_alone_is_a_curve_of_its_own():
+    assert curves_of([base()]) == ({"m b": [base()]}, 0)
+
+
 def with_metrics(n, seed=0, **metrics):
     return replace(record(n, seed), metrics={f"eval/{name}": value for name, value in metrics.items()})
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from src.points.point import identify
-from src.sweeps.names import chart_labels, sweep_name, untold_overrides
+from src.sweeps.names import chart_labels, keys_to_tell, sweep_name, told
 
 
 def test_a_name_says_the_overrides_that_would_else_leave_two_points_alike():
@@ -12,28 +12,30 @@ def test_a_name_says_the_overrides_that_would_else_leave_two_points_alike():
         for n in (0, 10)
         for lr in ("1e-3", "3e-3")
     ]
-    assert untold_overrides(points) == [["recipe.lr=1e-3"], ["recipe.lr=3e-3"]] * 2
+    assert keys_to_tell(points) == ["recipe.lr"]
+    assert [told(overrides, ["recipe.lr"]) for *_, overrides in points] == [["recipe.lr=1e-3"], ["recipe.lr=3e-3"]] * 2
 
 
 def test_a_name_needs_nothing_more_where_its_words_tell_the_points_apart():
     overrides = [["model=a", "n_examples=0"], ["model=b", "n_examples=0"]]
-    assert untold_overrides([("s", "a · n=0", overrides[0]), ("s", "b · n=0", overrides[1])]) == [[], []]
-    assert untold_overrides([("s", "a · n=0", ["study=s"]), ("t", "a · n=0", ["study=t"])]) == [[], []]
+    assert keys_to_tell([("s", "a · n=0", overrides[0]), ("s", "b · n=0", overrides[1])]) == []
+    assert keys_to_tell([("s", "a · n=0", ["study=s"]), ("t", "a · n=0", ["study=t"])]) == []
 
 
 def test_an_added_key_is_said_without_its_sign():
     points = [("s", "m", [f"+benchmark@train_on={other}"]) for other in ("general", "multihop")]
-    assert untold_overrides(points) == [["benchmark@train_on=general"], ["benchmark@train_on=multihop"]]
+    keys = keys_to_tell(points)
+    assert told(points[0][2], keys) == ["benchmark@train_on=general"]
 
 
 def test_the_name_says_more_and_the_key_stays(toy):
     first = {"benchmark": toy.benchmark(), "n_examples": 4}
     point = identify(toy(first=first))
-    told = point.telling(["recipe.lr=0.1", "benchmark.extra=1"])
-    assert told.name == "tiny_llama3-s · echo · after 4 echo · recipe.lr=0.1 · benchmark.extra=1 · n=10 · seed=0"
-    assert told.first.name == "tiny_llama3-s · echo · recipe.lr=0.1 · n=4 · seed=0"
-    assert told == replace(point, untold=told.untold, first=told.first)
-    assert (told.key, told.first.key) == (point.key, point.first.key)
+    telling = point.telling(["recipe.lr=0.1", "benchmark.extra=1"])
+    assert telling.name == "tiny_llama3-s · echo · after 4 echo · recipe.lr=0.1 · benchmark.extra=1 · n=10 · seed=0"
+    assert telling.first.name == "tiny_llama3-s · echo · recipe.lr=0.1 · n=4 · seed=0"
+    assert telling == replace(point, untold=telling.untold, first=telling.first)
+    assert (telling.key, telling.first.key) == (point.key, point.first.key)
 
 
 def test_a_sweep_is_named_after_what_its_points_share(toy):

@@ -129,14 +129,21 @@ def test_sizes_beyond_one_benchmarks_pool_are_left_out_of_its_curve_alone(tmp_pa
 
 def test_a_failed_point_leaves_the_others_and_is_told_at_the_end(tmp_path):
     root = tmp_path / "mlruns"
-    sweep = ["n_examples=4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2"]
+    sweep = ["n_examples=0,4", "recipe.lr=1e-3,1e30", "recipe.grad_clip=1e30", "hydra.launcher.n_jobs=2"]
     result = run(root, *sweep, "hydra.sweep.subdir='lr=${recipe.lr},n=${n_examples}'")  # as override_dirname makes them
     assert result.returncode == 1
     assert "training diverged: the gradient is" in " ".join(result.stdout.split())
     assert "Traceback" not in result.stderr
-    assert len(scientific(root)) == 1
+    assert [n for _, n, _ in scientific(root)] == [0, 4]
     failed = [r for r in runs_of_kind(root, "finetune") if r.info.status == "FAILED"]
     assert [r.data.tags["fathom.failure"][:17] for r in failed] == ["training diverged"]
+
+    # The base was measured once, and both curves begin with it.
+    assert len(runs_of_kind(root, "finetune")) == 3
+    (parent,) = runs_of_kind(root, "sweep")
+    for lr, sizes in {"1e-3": [0, 4], "1e30": [0]}.items():
+        curve = open_store(None, root).client.get_metric_history(parent.info.run_id, f"nll/recipe.lr:{lr}")
+        assert sorted(point.step for point in curve) == sizes
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from src.benchmarks.gsm8k import Gsm8k
 from src.errors import FathomError
 from src.modules.causal_lm import TrainingDiverged
 from src.points.point import identify
+from src.study.curves import curves_of
 from src.tasks.finetune import finetune
 from src.tracking.query import points, predictions
 from src.tracking.store import open_store
@@ -152,6 +153,56 @@ def test_what_is_cosmetic_leaves_the_key(toy, tmp_path):
     assert plain == identify(toy(log_level="debug")).key
     assert plain == identify(toy(tracking={"flush_seconds": 9.0, "save_model": False})).key
     assert plain == identify(toy(trainer={"precision": "32-true"})).key  # what auto means here
+
+
+def test_how_many_answers_go_in_a_batch_is_cosmetic_unless_they_are_drawn(toy):
+    def key(**generation):
+        return identify(toy(generation=generation)).key
+
+    sampled = {"name": "sampled", "samples": 2, "temperature": 1.0, "pass_at": [1], "seed": 0}
+    assert key() == key(batch_tokens=64)
+    assert key(**sampled) != key(**sampled, batch_tokens=64)
+
+
+def test_the_base_is_measured_once_for_every_curve_that_begins_with_it(toy):
+    lora = {"name": "lora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]}
+    curves = [{}, {"recipe": {"lr": 2e-3}}, {"method": lora, "seed": 1}, {"train_on": toy.benchmark(extra=1)}]
+    for changes in curves:
+        finetune(toy(n_examples=0, **changes))
+        finetune(toy(n_examples=3, **changes))
+    store = store_of(toy())
+    records = points(store, "toy")
+    assert [record.n_examples for record in records].count(0) == 1
+    assert store.client.get_run(records[0].run_id).info.run_name == "tiny_llama3-s · echo · n=0"
+    assert not {"seed", "method", "recipe", "recipe.lr", "train_on", "digest.pool"} & records[0].params.keys()
+    found, left_out = curves_of(records)
+    assert left_out == 0
+    assert [[point.n_examples for point in of] for of in found.values()] == [[0, 3]] * 4
+    assert {of[0].run_id for of in found.values()} == {records[0].run_id}
+    for of in found.values():
+        assert (of[0].method, of[0].recipe, of[0].params["recipe.lr"]) == (
+            of[1].method,
+            "toy",
+            of[1].params["recipe.lr"],
+        )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {"size": "m"}},
+        {"model": {"plain_prompt": "Q: {prompt} A: "}},
+        {"generation": {"name": "hf"}},
+        {"trainer": {"precision": "bf16-mixed"}},
+        {"study": "another"},
+        {"first": 4},
+    ],
+    ids=str,
+)
+def test_what_changes_what_the_base_answers_makes_another_point_of_it(toy, changes):
+    if "first" in changes:
+        changes = {"first": {"benchmark": toy.benchmark(), "n_examples": 4}}
+    assert identify(toy(n_examples=0, **changes)).key != identify(toy(n_examples=0)).key
 
 
 def test_a_pretrained_base_is_made_once_and_its_weights_are_part_of_the_key(toy):

@@ -19,7 +19,7 @@ PACKAGES = ("numpy", "scipy", "mlflow")
 def methods_section(
     study: str, points_of: Mapping[str, Sequence[PointRecord]], left_out: int, analysis: StudyAnalysis
 ) -> Section:
-    points = [point for of in points_of.values() for point in of]
+    points = list({point.run_id: point for of in points_of.values() for point in of}.values())
     sizes = ", ".join(f"{n:,}" for n in sorted({point.n_examples for point in points}))
     seeds = ", ".join(str(seed) for seed in sorted({point.seed for point in points}))
     items = sorted({int(point.metrics["eval/n_items"]) for point in points if "eval/n_items" in point.metrics})
@@ -46,8 +46,8 @@ def methods_section(
 
 def _provenance(points: Sequence[PointRecord]) -> str:
     digests = {
-        key.removeprefix("digest."): sorted({p.params[key][:SHOWN_DIGITS] for p in points if key in p.params})
-        for key in GENERATION
+        key.removeprefix(GENERATION): sorted({p.params[key][:SHOWN_DIGITS] for p in points if key in p.params})
+        for key in sorted({name for p in points for name in p.params if name.startswith(GENERATION)})
     }
     measured = "; ".join(f"{what} {', '.join(values)}" for what, values in digests.items() if values)
     git = provenance()
