@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.benchmark import Benchmark, Example
 from src.config.measuring import Measuring
-from src.evaluation.measure import Evaluation
-from src.evaluation.metrics import finer_errors, item_values, with_errors
-from src.evaluation.rows import row
+from src.evaluation.completions import LESS_MEMORY, Completions, prepare, write_completions
 from src.generation.greedy import GreedyEngine
+from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat
 
 log = logging.getLogger(__name__)
@@ -21,23 +22,26 @@ _TAIL = 16
 _MAY_BE_CUT = 0.01
 
 
-def measure_standard(
+@within_memory("evaluating", LESS_MEMORY)
+def complete_standard(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     benchmark: Benchmark,
     test: Sequence[Example],
     config: Measuring,
+    device: torch.device,
     context_tokens: int,
-) -> Evaluation | None:
-    """Greedy completions of the benchmark's standard prompts by a model as `measure` left it, in device and precision.
+    file: Path,
+) -> None:
+    """Greedy completions of the benchmark's standard prompts, in `file` once all are there.
 
-    Metrics are called `eval/standard_accuracy` and so on. A prompt that does not fit into `context_tokens` in front of
-    its completion loses its beginning, as in lm-evaluation-harness. None where the benchmark has no standard prompt, or
-    where more than 1 % of them do not fit, which is said.
+    A prompt that does not fit into `context_tokens` in front of its completion loses its beginning, as in
+    lm-evaluation-harness; where more than 1 % of them do not fit, which is said, there are no completions.
     """
     standard = benchmark.standard()
-    if standard is None:
-        return None
+    assert standard is not None
+    prepare(model, config, device)
+    parameters = sum(p.numel() for p in model.parameters())
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     asked = [prompts.encode_text(standard.ask(example)) for example in test]
     room = context_tokens - benchmark.max_new_tokens
@@ -51,7 +55,8 @@ def measure_standard(
             benchmark.max_new_tokens,
             context_tokens,
         )
-        return None
+        write_completions(file, Completions(parameters))
+        return
     asked = [prompt[-room:] for prompt in asked]
 
     def stopped(completion: list[int]) -> bool:
@@ -60,26 +65,5 @@ def measure_standard(
 
     engine = GreedyEngine(model, {tokenizer.eos_token_id}, config.generation.batch_tokens, stopped)
     completions = engine.generate(asked, benchmark.max_new_tokens)
-    texts = [standard.own(prompts.decode_text(completion)) for completion in completions]
-    rows = [
-        row(item, example, text, verdict, cut_off=len(completion) == benchmark.max_new_tokens)
-        for item, (example, text, verdict, completion) in enumerate(
-            zip(test, texts, standard.score(test, texts), completions, strict=True)
-        )
-    ]
-    items = item_values(rows, samples=1)
-    metrics = {
-        **with_errors(items),
-        **finer_errors(rows),
-        "eval/cut_off_rate": sum(each["cut_off"] for each in rows) / len(rows),
-        "eval/completion_tokens": sum(len(completion) for completion in completions) / len(rows),
-    }
-    return Evaluation(
-        {_standard(name): value for name, value in metrics.items()},
-        rows,
-        {_standard(name): of for name, of in items.items()},
-    )
-
-
-def _standard(metric: str) -> str:
-    return f"eval/standard_{metric.removeprefix('eval/')}"
+    texts = [prompts.decode_text(completion) for completion in completions]
+    write_completions(file, Completions(parameters, texts, [len(completion) for completion in completions]))

@@ -1,6 +1,6 @@
 """The Engine protocol: prompts in, completions out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -11,11 +11,12 @@ class Engine(Protocol):
         self,
         prompts: Sequence[list[int]],
         max_new_tokens: int,
-        on_progress: Callable[[int], None] | None = None,
+        on_finished: Callable[[Mapping[int, list[int]]], None] | None = None,
     ) -> list[list[int]]:
         """The completion of each prompt, in token ids, in the order of the prompts.
 
         A completion ends before the first stop token, which is left out; one of `max_new_tokens` ids was cut off.
-        `on_progress` is called with the number of completions that were finished since its last call.
+        `on_finished` is called with the completions, by the place of their prompts, that were finished since its last
+        call.
         """
         ...

@@ -4,7 +4,7 @@ Answers differ in length. `generate` of transformers computes every row of a bat
 the rows that have ended leave and the next prompts take their place.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class GreedyEngine:
         self,
         prompts: Sequence[list[int]],
         max_new_tokens: int,
-        on_progress: Callable[[int], None] | None = None,
+        on_finished: Callable[[Mapping[int, list[int]]], None] | None = None,
     ) -> list[list[int]]:
         self.model.eval()
         completions: list[list[int]] = [[] for _ in prompts]
@@ -64,8 +64,8 @@ class GreedyEngine:
             if len(live) > (1 - _ENDED_SHARE) * len(batch.items):
                 record(batch.items, batch.step())
                 continue
-            if on_progress:
-                on_progress(len(batch.items) - len(live))
+            if on_finished:
+                on_finished({item: completions[item] for item in batch.items if ended[item]})
             batch.keep(live)
             longest = max((len(prompts[i]) for i in [*batch.items, *waiting[-1:]]), default=0)
             rows = max(1, self.batch_tokens // (longest + max_new_tokens))

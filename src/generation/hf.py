@@ -1,6 +1,6 @@
 """The reference engine: transformers' own `generate`."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
@@ -24,7 +24,7 @@ class HfEngine:
         self,
         prompts: Sequence[list[int]],
         max_new_tokens: int,
-        on_progress: Callable[[int], None] | None = None,
+        on_finished: Callable[[Mapping[int, list[int]]], None] | None = None,
     ) -> list[list[int]]:
         self.model.eval()
         completions: list[list[int]] = [[] for _ in prompts]
@@ -40,8 +40,8 @@ class HfEngine:
             for batch in length_sorted_batches([len(prompt) + max_new_tokens for prompt in prompts], self.batch_tokens):
                 for i, completion in zip(batch, self._complete([prompts[i] for i in batch]), strict=True):
                     completions[i] = completion
-                if on_progress:
-                    on_progress(len(batch))
+                if on_finished:
+                    on_finished({i: completions[i] for i in batch})
         finally:
             self.model.generation_config = own
         return completions

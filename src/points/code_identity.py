@@ -48,7 +48,9 @@ _KNOWN = {
     "src.points.point": "names a point and reads its data, which the digests know",
 }
 TRAINING = Stage(("src.points.train",), {**_KNOWN, "src.config.generation": "what is trained is not evaluated yet"})
-GENERATING = Stage(("src.evaluation.measure", "src.points.draw", "src.points.start"), _KNOWN)
+GENERATING = Stage(
+    ("src.evaluation.completions", "src.evaluation.standard", "src.points.draw", "src.points.start"), _KNOWN
+)
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -26,6 +26,7 @@ from src.tracking.identity import digest, file_digest, run_key
 
 # What of a trainer changes no number: its name, how it looks and how often it saves. Precision enters resolved.
 COSMETIC_TRAINER = {"name", "progress_bar", "checkpoint_every_steps", "precision"}
+OWN, STANDARD = "", "standard"  # names of completions: of the own benchmark's prompts, and as the field asks them
 COSMETIC_MODEL = {"name", "path", "revision", "pretraining"}  # the base's digest knows its weights
 
 
@@ -54,12 +55,21 @@ def weights_key(config: TrainConfig, base: Base, first: str | None, pool_digest:
 
 def generation_key(weights: str, config: Measuring, benchmark: Benchmark) -> str:
     """Of what a model answers to a benchmark's test items, and of the loss of their reference answers."""
+    return _generation_key(weights, config, asked=_asked(benchmark), settings=_settings(config, "pass_at"))
+
+
+def standard_keys(weights: str, config: Measuring, benchmark: Benchmark) -> dict[str, str]:
+    """Of what a model answers to the benchmark's standard prompts, by the name STANDARD; empty where it has none."""
+    asked = _asked_as_standard(benchmark)
+    return {} if asked is None else {STANDARD: _generation_key(weights, config, asked=asked)}
+
+
+def _generation_key(weights: str, config: Measuring, **what: Any) -> str:
     return run_key(
         "generation",
         weights=weights,
         model=config.model.model_dump(exclude=COSMETIC_MODEL),
-        asked=_asked(benchmark),
-        settings=_settings(config, "pass_at"),
+        **what,
         trainer=[config.trainer.accelerator, config.trainer.threads, resolve_precision(config.trainer)],
         code=code_of(*GENERATING.starts, without=GENERATING.without),
     )
@@ -122,3 +132,12 @@ def _asked(benchmark: Benchmark) -> str:
         return digest([settings_of(benchmark), [file_digest(path) for path in benchmark.data_files()]])
     test, _ = test_of(benchmark)
     return digest([benchmark.max_new_tokens, [[example.prompt, example.answer] for example in test]])
+
+
+@cache
+def _asked_as_standard(benchmark: Benchmark) -> str | None:
+    standard = benchmark.standard()
+    if standard is None:
+        return None
+    test, _ = test_of(benchmark)
+    return digest(["standard", benchmark.max_new_tokens, standard.stops, [standard.ask(example) for example in test]])

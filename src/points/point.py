@@ -14,15 +14,16 @@ from src.points.base import Base, find_base
 from src.points.code_identity import code_of
 from src.points.keys import (
     COSMETIC_TRAINER,
+    OWN,
     generation_key,
     pool_of,
     scores_key,
     settings_of,
+    standard_keys,
     test_of,
     weights_key,
 )
 
-OWN = ""  # the point's own benchmark among those that it is evaluated on
 TASK = "src.tasks.finetune"
 # What of a trainer matters where nothing is trained.
 EVALUATING = {"accelerator", "threads"}
@@ -37,7 +38,8 @@ class Point:
     """`pool` is everything that examples can be drawn from, `test` everything that is evaluated.
 
     `also` are the further benchmarks with their test sets; `first` is the point whose weights this one starts from.
-    `weights` and `completions` (by further benchmark, its own as "") are the keys of what `key` is made of.
+    `weights` and `completions` (by further benchmark, the own as "" and, at n = 0, "standard") are the keys of what
+    `key` is made of.
     `untold` are overrides that its name must say beside its own words, to tell it from the others of its sweep.
     """
 
@@ -57,6 +59,16 @@ class Point:
     @property
     def trained_on(self) -> Benchmark:
         return self.config.train_on or self.config.benchmark
+
+    @property
+    def evaluated(self) -> dict[str, Evaluated]:
+        """What it is evaluated on, by the names that `completions` has of them."""
+        return {OWN: (self.config.benchmark, self.test), **self.also}
+
+    @property
+    def work(self) -> str:
+        """The key of what is at work and unfinished: what differs in its scores alone has it too."""
+        return self.weights if self.config.n_examples else self.completions[OWN]
 
     @property
     def on_every_curve(self) -> bool:
@@ -144,6 +156,8 @@ def identify(config: TrainConfig) -> Point:
     weights = weights_key(config, base, first.weights if first else None, pool_digest)
     benchmarks = {OWN: benchmark, **config.also}
     completions = {name: generation_key(weights, config, of) for name, of in benchmarks.items()}
+    if config.n_examples == 0:
+        completions |= standard_keys(weights, config, benchmark)
     key = scores_key("finetune", TASK, config, benchmarks, completions, n_examples=config.n_examples)
     also = {name: (other, test_of(other)[0]) for name, other in config.also.items()}
     return Point(config, base, first, pool, test, also, pool_digest, test_digest, weights, completions, key)

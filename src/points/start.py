@@ -14,8 +14,10 @@ from src.points.export import is_adapter, load_export
 from src.points.point import Point
 from src.tracking import tags as tag
 from src.tracking.ownership import complete_run, key_lock, runs_of_key
-from src.tracking.query import download
+from src.tracking.query import fetch, runs_with
 from src.tracking.store import Store
+
+WEIGHTS = "model"  # the artifact
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,14 @@ def first_weights(store: Store, point: Point, run_point: Callable[[Point], str])
     first = point.first
     if first is None:
         return None
-    return kept_weights(store, run_of(store, first, run_point))
+    run_of(store, first, run_point)
+    weights = _kept_weights(store, store.experiment(first.config.study), first.weights)
+    if weights is None:
+        raise FathomError(
+            f"{first.name} is complete, but its weights were not kept: delete its run in study {first.config.study} "
+            "(mlflow runs delete --run-id …) and run the command again"
+        )
+    return weights
 
 
 def load_run(store: Store, base: Base, run_id: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -53,7 +62,13 @@ def load_run(store: Store, base: Base, run_id: str, dtype: Dtype) -> tuple[PreTr
 
     Raises FathomError where the run kept none, or where those that it started from are not there any more.
     """
-    return load_export(_start_of(store, base, run_id).load, kept_weights(store, run_id), dtype)
+    run = store.client.get_run(run_id)
+    weights = _kept_weights(store, run.info.experiment_id, run.data.tags.get(tag.WEIGHTS, run_id), run_id)
+    if weights is None:
+        raise FathomError(
+            f"run_id: {run_id} kept no weights: run its command again with tracking.save_model=true, after deleting it"
+        )
+    return load_export(lambda dtype: _start_of(store, base, run_id).load(dtype), weights, dtype)
 
 
 def _start_of(store: Store, base: Base, run_id: str) -> Start:
@@ -61,23 +76,21 @@ def _start_of(store: Store, base: Base, run_id: str) -> Start:
     before = run.data.params.get("first", "0")
     if before.split()[0] == "0":
         return Start(base, None)
-    key = run.data.tags.get(tag.FIRST, "")
-    first = complete_run(runs_of_key(store, run.info.experiment_id, key), key)
-    if first is None:
+    weights = _kept_weights(store, run.info.experiment_id, run.data.tags.get(tag.FIRST, ""))
+    if weights is None:
         raise FathomError(
             f"run_id: {run_id} was trained after {before}, whose run is not in its study any more; "
             "run the command that made it again, with tracking.save_model=true"
         )
-    return Start(base, kept_weights(store, first.info.run_id))
+    return Start(base, weights)
 
 
-def kept_weights(store: Store, run_id: str) -> Path:
-    """The directory of the weights that a run kept, copied here once. Raises FathomError if it kept none."""
-    weights = store.root / "exports" / run_id
-    with key_lock(store, f"{run_id}.weights", f"the weights of run {run_id}"):
-        if not weights.exists():
-            download(store, run_id, "model", weights)
-    return weights
+def _kept_weights(store: Store, experiment: str, key: str, run_id: str | None = None) -> Path | None:
+    """The directory of the weights with a key, copied here once from the run, or from another complete one."""
+    weights = store.root / "exports" / key
+    with key_lock(store, f"{key}.weights", f"the weights {key}"):
+        others = [run.run_id for run in runs_with(store, [experiment], tag.WEIGHTS, key)] if key else []
+        return weights if fetch(store, [run_id, *others] if run_id else others, WEIGHTS, weights) else None
 
 
 def run_of(store: Store, point: Point, run_point: Callable[[Point], str]) -> str:

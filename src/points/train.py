@@ -59,13 +59,11 @@ class Trial:
 
 
 def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> None:
-    """Finetune from the start on what was drawn and leave the weights in `work`/export, unless a try got that far.
+    """Finetune from the start on what was drawn and leave the weights in `work`/export.
 
     An earlier try's trials that had ended count, and its newest checkpoint is gone on from. Metrics go to
-    `sink(metrics, step)`.
+    `sink(metrics, step)`, what is said of the whole of it once more after a try that had got that far.
     """
-    if (work / "export").exists():
-        return
     recipe = point.config.recipe
     if recipe.until and recipe.validation == "pool" and not drawn.val:
         raise FathomError(
@@ -104,7 +102,7 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
                 recipe.until.max_steps,
             )
     sink(facts, kept.steps)
-    if global_rank(point.config.trainer) == 0:  # the one that exports
+    if global_rank(point.config.trainer) == 0 and not (work / "export").exists():  # the one that exports
         (work / kept.name / "weights").replace(work / "export")
 
 

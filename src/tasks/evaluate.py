@@ -1,16 +1,20 @@
 """Evaluating weights that are there already: a base, or what a finetuning run left, on any benchmark."""
 
 import logging
+from shutil import rmtree
 
 from src.config.eval import EvalConfig
 from src.errors import FathomError
-from src.evaluation.measure import measure
-from src.evaluation.standard import measure_standard
+from src.evaluation.completions import complete, read_completions
+from src.evaluation.scoring import score, score_standard
+from src.evaluation.standard import complete_standard
 from src.modules.training import compute_dtype, prepare_torch
 from src.points.base import find_base
-from src.points.keys import generation_key, scores_key, test_of
-from src.points.point import OWN
+from src.points.keys import OWN, STANDARD, generation_key, scores_key, standard_keys, test_of
 from src.points.start import load_run
+from src.tracking import tags as tag
+from src.tracking.ownership import key_lock
+from src.tracking.query import fetch, runs_with
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 
@@ -18,22 +22,30 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(config: EvalConfig) -> None:
-    """Measure the weights on the benchmark, as an MLflow run of kind `evaluate`, unless that has been done."""
+    """Measure the weights on the benchmark, as an MLflow run of kind `evaluate`, unless that has been done.
+
+    Where a complete run of the study, or of that of the weights, has their completions, these are scored.
+    """
     benchmark = config.benchmark
     test, test_digest = test_of(benchmark)
     base = find_base(config.model, config.trainer, config.tracking)
     device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    weights, experiments = base.digest, {store.experiment(config.study)}
     if config.run_id is not None:
-        trained = store.client.get_run(config.run_id).data.params
-        if trained.get("model") != config.model.label:
+        trained = store.client.get_run(config.run_id)
+        model_of_run = trained.data.params.get("model")
+        if model_of_run != config.model.label:
             raise FathomError(
-                f"run_id: {config.run_id} finetuned {trained.get('model')}, not {config.model.label}; "
+                f"run_id: {config.run_id} finetuned {model_of_run}, not {config.model.label}; "
                 "choose the same model= as that run"
             )
-    weights = base.digest if config.run_id is None else f"run {config.run_id}"
+        weights = trained.data.tags.get(tag.WEIGHTS, config.run_id)
+        experiments.add(trained.info.experiment_id)
     completions = {OWN: generation_key(weights, config, benchmark)}
-    key = scores_key("evaluate", "src.tasks.evaluate", config, {OWN: benchmark}, completions)
+    if config.run_id is None:
+        completions |= standard_keys(weights, config, benchmark)
+    key = scores_key("evaluate", "src.tasks.evaluate", config, {OWN: benchmark}, completions, run_id=config.run_id)
     params = {
         "model": config.model.label,
         "benchmark": benchmark.name,
@@ -41,23 +53,39 @@ def evaluate(config: EvalConfig) -> None:
         "base_digest": base.digest,
         "generation": config.generation.model_dump(),
     }
+    tags = {tag.WEIGHTS: weights, tag.COMPLETIONS: " ".join(completions.values())}
     name = f"evaluate · {config.model.label} · {benchmark.name} · {config.run_id or 'base'}"
-    with claim(store, key=key, kind="evaluate", study=config.study, name=name, params=params) as run:
+    work = store.root / "work" / completions[OWN]
+    files = {of: work / f"{key}.json" for of, key in completions.items()}
+    with claim(store, key=key, kind="evaluate", study=config.study, name=name, params=params, tags=tags) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", name, run.id)
             return
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
-        dtype = compute_dtype(config.trainer)
-        model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
-        result = measure(model, tokenizer, benchmark, test, config, device)
-        run.log_table("predictions", result.rows)
-        metrics, items = result.metrics, result.items
-        asked = None
-        if config.run_id is None:
-            asked = measure_standard(model, tokenizer, benchmark, test, config, base.context_tokens)
-        if asked is not None:
-            run.log_table("predictions_standard", asked.rows)
-            metrics, items = metrics | asked.metrics, items | asked.items
-        run.log_items(items)
-        run.complete(metrics)
+        with key_lock(store, completions[OWN], name):
+            for of, key in completions.items():
+                earlier = [kept.run_id for kept in runs_with(store, sorted(experiments), tag.COMPLETIONS, key)]
+                source = fetch(store, earlier, f"completions/{key}.json", files[of])
+                if source:
+                    run.set_tags({tag.COMPLETIONS_OF: source})
+            missing = [of for of, file in files.items() if not file.exists()]
+            if missing:
+                dtype = compute_dtype(config.trainer)
+                model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
+                asked = model, tokenizer, benchmark, test, config, device
+                if OWN in missing:
+                    complete(*asked, [], files[OWN])
+                if STANDARD in missing:
+                    complete_standard(*asked, base.context_tokens, files[STANDARD])
+            for file in files.values():
+                run.log_file(file, "completions")
+            result = score(benchmark, test, read_completions(files[OWN]), config.generation)
+            run.log_table("predictions", result.rows)
+            metrics, items = result.metrics, result.items
+            if STANDARD in files and (of_field := score_standard(benchmark, test, read_completions(files[STANDARD]))):
+                run.log_table("predictions_standard", of_field.rows)
+                metrics, items = metrics | of_field.metrics, items | of_field.items
+            run.log_items(items)
+            run.complete(metrics)
+            rmtree(work, ignore_errors=True)
     log.info("%s: %s, run %s", name, result, run.id)

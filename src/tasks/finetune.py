@@ -1,27 +1,38 @@
 """One point: finetune a base on n examples, evaluate it, keep everything in MLflow."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from shutil import rmtree
+
+import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.config.method import InContext
 from src.config.train import TrainConfig
+from src.evaluation.completions import complete, read_completions
 from src.evaluation.contamination import contamination
-from src.evaluation.measure import measure
-from src.evaluation.standard import measure_standard
+from src.evaluation.scoring import score, score_standard
+from src.evaluation.standard import complete_standard
 from src.models.prompt import PromptFormat
 from src.modules.cluster import global_rank
 from src.modules.training import compute_dtype, prepare_torch
-from src.points.draw import draw, shots_that_fit
+from src.points.draw import Drawn, draw, shots_that_fit
 from src.points.export import load_export
 from src.points.first_step import show_first_step
+from src.points.keys import OWN, STANDARD
 from src.points.point import Point, identify
-from src.points.start import Start, first_weights
+from src.points.start import WEIGHTS, Start, first_weights
 from src.points.train import train
 from src.sweeps.job import SweepJob
-from src.tracking.ownership import is_complete
+from src.tracking import tags as tag
+from src.tracking.ownership import is_complete, key_lock
+from src.tracking.query import Kept, fetch, keeps, runs_with
 from src.tracking.runs import Run, claim
-from src.tracking.store import open_store
-from src.tracking.tags import FIRST
+from src.tracking.store import Store, open_store
+
+# What a run says of training, and one that takes its weights or its completions says too.
+OF_TRAINING = ("train/", "val/", "lr_", "data/val_examples", "time/train_seconds")
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +53,25 @@ def run_point(point: Point, job: SweepJob) -> str:
     config = point.config
     device = prepare_torch(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    start = Start(point.base, first_weights(store, point, lambda first: run_point(first, job)))
-    work = config.tracking.root.resolve() / "work" / point.key  # what is needed only until the point is complete
+    work = config.tracking.root.resolve() / "work" / point.work  # what is needed only until the point is complete
     prompts = PromptFormat(point.base.tokenizer(), config.model.plain_prompt)
+
+    def start() -> Start:
+        return Start(point.base, first_weights(store, point, lambda first: run_point(first, job)))
+
     if global_rank(config.trainer) > 0:
         # The first rank keeps the books. It clears its work only once the run is complete: so look in this order.
         trained = not config.trains or (work / "export").exists()
-        if not trained and not is_complete(store, config.study, point.key):
-            train(point, start, draw(point, prompts), work, lambda *_: None)
+        if not trained and not is_complete(store, config.study, point.key) and not _made_before(store, point):
+            train(point, start(), draw(point, prompts), work, lambda *_: None)
         return ""
 
+    tags = {
+        "fathom.overrides": " ".join(job.overrides),
+        tag.WEIGHTS: point.weights,
+        tag.COMPLETIONS: " ".join(point.completions.values()),
+        **({tag.FIRST: point.first.weights} if point.first else {}),
+    }
     with claim(
         store,
         key=point.key,
@@ -60,47 +80,37 @@ def run_point(point: Point, job: SweepJob) -> str:
         name=point.name,
         parent=job.parent,
         params=point.params,
-        tags={"fathom.overrides": " ".join(job.overrides)} | ({FIRST: point.first.key} if point.first else {}),
+        tags=tags,
     ) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", point.name, run.id)
             return run.id
         run.log_dict(config.model_dump(mode="json"), "config.json")
         _log_data(point, run)
-
-        drawn = draw(point, prompts)
-        in_context = isinstance(config.method, InContext)
-        shots = shots_that_fit(point, drawn, prompts) if in_context else []
-        if config.trains:
-            train(point, start, drawn, work, sink=run.log_metrics)
-            model, tokenizer = load_export(start.load, work / "export", compute_dtype(config.trainer))
-        else:
-            model, tokenizer = start.load(compute_dtype(config.trainer))
-        result = measure(model, tokenizer, config.benchmark, point.test, config, device, shots)
-        run.log_table("predictions", result.rows)
-        items = dict(result.items)
-        facts = result.metrics | contamination(drawn.examples, point.test)
-        facts |= {"n_examples": config.n_examples, "model/parameters": sum(p.numel() for p in model.parameters())}
-        if in_context:
-            facts["eval/examples_in_context"] = len(shots)
-        if config.n_examples == 0:
-            asked = measure_standard(model, tokenizer, config.benchmark, point.test, config, point.base.context_tokens)
-            if asked is not None:
-                run.log_table("predictions_standard", asked.rows)
-                facts |= asked.metrics
-                items |= asked.items
-        for name, (benchmark, test) in point.also.items():
-            other = measure(model, tokenizer, benchmark, test, config, device, shots)
-            run.log_table(f"predictions_{name}", other.rows)
-            facts |= {f"also/{name}/{metric.removeprefix('eval/')}": x for metric, x in other.metrics.items()}
-            items |= {f"also/{name}/{metric.removeprefix('eval/')}": of for metric, of in other.items.items()}
-        run.log_items(items)
-
-        if (work / "export").exists() and config.tracking.save_model:
-            run.log_artifacts(work / "export", "model")
-        run.complete(facts)
-    rmtree(work, ignore_errors=True)
-    log.info("%s: %s, run %s", point.name, result, run.id)
+        with key_lock(store, point.work, point.name):  # other points may be made of the same weights
+            drawn = draw(point, prompts)
+            shots = shots_that_fit(point, drawn, prompts) if isinstance(config.method, InContext) else []
+            earlier = _with_these_weights(store, point)
+            if config.trains and earlier:
+                run.log_metrics(*_of_training(earlier[0]))
+            completions = _completions_of(earlier, store, point, work, run)
+            missing = [name for name, file in completions.items() if not file.exists()]
+            # The weights, unless what they answer is there; then the completions; then the scores.
+            if missing or (config.trains and not earlier):
+                model, tokenizer = _trained(point, start(), drawn, earlier, store, work, run)
+                for name in missing:
+                    benchmark, test = point.evaluated[OWN if name == STANDARD else name]
+                    asked = model, tokenizer, benchmark, test, config, device
+                    if name == STANDARD:
+                        complete_standard(*asked, point.base.context_tokens, completions[name])
+                    else:
+                        complete(*asked, shots, completions[name])
+            facts = _scored(point, completions, run) | contamination(drawn.examples, point.test)
+            facts |= {"n_examples": config.n_examples}
+            if isinstance(config.method, InContext):
+                facts["eval/examples_in_context"] = len(shots)
+            run.complete(facts)
+            rmtree(work, ignore_errors=True)
     return run.id
 
 
@@ -111,3 +121,85 @@ def _log_data(point: Point, run: Run) -> None:
         run.log_dataset(f"{trained_on.name} pool", point.pool_digest, source, "training", len(point.pool))
     source = type(tested).__module__
     run.log_dataset(f"{tested.name} test", point.test_digest, source, "evaluation", len(point.test))
+
+
+def _with_these_weights(store: Store, point: Point) -> list[Kept]:
+    """The complete points of the study that differ from this one in what they answered or how it was scored."""
+    runs = runs_with(store, [store.experiment(point.config.study)], tag.WEIGHTS, point.weights)
+    return [run for run in runs if run.kind == "finetune"]
+
+
+def _made_before(store: Store, point: Point) -> bool:
+    """Whether an earlier point answered all that is asked, or kept the weights that can: then no rank trains."""
+    earlier = _with_these_weights(store, point)
+    answered = all(any(key in of.tags[tag.COMPLETIONS] for of in earlier) for key in point.completions.values())
+    return answered or any(keeps(store, of.run_id, WEIGHTS) for of in earlier)
+
+
+def _of_training(earlier: Kept) -> tuple[dict[str, float], int]:
+    """The last values of what a point said of its training, and its number of steps."""
+    said = {name: value for name, value in earlier.metrics.items() if name.startswith(OF_TRAINING)}
+    return said, int(said.get("train/optimizer_steps", 0))
+
+
+def _completions_of(earlier: Sequence[Kept], store: Store, point: Point, work: Path, run: Run) -> dict[str, Path]:
+    """By name of what is evaluated the file of its completions, which is there if an earlier point has them."""
+    files = {name: work / f"{key}.json" for name, key in point.completions.items()}
+    taken = {}
+    for name, key in point.completions.items():
+        having = [of.run_id for of in earlier if key in of.tags[tag.COMPLETIONS]]
+        if source := fetch(store, having, f"completions/{key}.json", files[name]):
+            taken[source] = name
+    if taken:
+        run.set_tags({tag.COMPLETIONS_OF: " ".join(taken)})
+    return files
+
+
+def _trained(
+    point: Point, start: Start, drawn: Drawn, earlier: Sequence[Kept], store: Store, work: Path, run: Run
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model to be measured: what it starts from where nothing is trained, weights that are kept, or trained now."""
+    dtype = compute_dtype(point.config.trainer)
+    if not point.config.trains:
+        return start.load(dtype)
+    kept = fetch(store, [of.run_id for of in earlier], WEIGHTS, work / "kept")
+    if kept:
+        run.set_tags({tag.WEIGHTS_OF: kept})
+        return load_export(start.load, work / "kept", dtype)
+    if earlier:
+        log.warning(
+            "%s: run %s has trained these weights but did not keep them (tracking.save_model=false): training again",
+            point.name,
+            earlier[0].run_id,
+        )
+    train(point, start, drawn, work, sink=run.log_metrics)
+    if point.config.tracking.save_model:
+        run.log_artifacts(work / "export", WEIGHTS)
+    return load_export(start.load, work / "export", dtype)
+
+
+def _scored(point: Point, completions: Mapping[str, Path], run: Run) -> dict[str, float]:
+    """Log every answer and its score, and return the metrics."""
+    metrics: dict[str, float] = {}
+    items: dict[str, np.ndarray] = {}
+    for name, (benchmark, test) in point.evaluated.items():
+        answered = read_completions(completions[name])
+        result = score(benchmark, test, answered, point.config.generation)
+        log.info("%s: %s on %s, run %s", point.name, result, benchmark.name, run.id)
+        run.log_file(completions[name], "completions")
+        run.log_table(f"predictions_{name}" if name else "predictions", result.rows)
+        metrics |= {_named(name, metric): value for metric, value in result.metrics.items()}
+        items |= {_named(name, metric): values for metric, values in result.items.items()}
+    if STANDARD in completions:
+        answered = read_completions(completions[STANDARD])
+        as_standard = score_standard(point.config.benchmark, point.test, answered)
+        run.log_file(completions[STANDARD], "completions")
+        if as_standard is not None:
+            run.log_table("predictions_standard", as_standard.rows)
+            metrics, items = metrics | as_standard.metrics, items | as_standard.items
+    run.log_items(items)
+    return metrics | {"model/parameters": answered.parameters}
+
+
+def _named(name: str, metric: str) -> str:
+    return f"also/{name}/{metric.removeprefix('eval/')}" if name else metric

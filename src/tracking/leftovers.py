@@ -1,7 +1,7 @@
 """What lies under a tracking root and nothing refers to any more."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -33,13 +33,15 @@ def leftovers(store: Store, days: float) -> list[Leftover]:
     runs = list(_runs(store))
     active = {run.info.run_id for run in runs if run.info.lifecycle_stage == "active"}
     tags = [run.data.tags for run in runs if run.info.run_id in active]
-    keys = {of.get(tag.KEY) for of in tags}
-    complete = {of.get(tag.KEY) for of in tags if tag.COMPLETE in of}
+    unfinished = {key for of in tags if tag.COMPLETE not in of for key in _keys(of)}
+    complete = {key for of in tags if tag.COMPLETE in of for key in _keys(of)}
     found = []
     for path in _entries(store.root, "work"):
+        if path.name in unfinished:
+            continue
         if path.name in complete:
             found.append(_leftover(path, "work of a point that is complete", path.name))
-        elif path.name not in keys:
+        else:
             found.append(_leftover(path, "work of a run that is gone", path.name))
     for path in _entries(store.root, "bases"):
         if path.name not in complete:
@@ -72,6 +74,11 @@ def remove(store: Store, leftover: Leftover) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _keys(tags: Mapping[str, str]) -> list[str]:
+    """The keys of a run, one of which its work is called by."""
+    return [key for name in (tag.KEY, tag.WEIGHTS, tag.COMPLETIONS) for key in tags.get(name, "").split()]
 
 
 def _leftover(path: Path, why: str, key: str | None = None) -> Leftover:

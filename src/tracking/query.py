@@ -5,7 +5,7 @@ import math
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -104,6 +104,40 @@ def download(store: Store, run_id: str, artifact: str, to: Path) -> None:
                 f"run {run_id} has no artifact {artifact}: was it kept, and is its directory there?"
             ) from error
         Path(got).replace(to)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A complete run that holds a key of one of its stages in a tag."""
+
+    run_id: str
+    kind: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+def runs_with(store: Store, experiments: Sequence[str], tag_name: str, key: str) -> list[Kept]:
+    """The complete runs in these experiments whose tag holds the key, alone or among others; the newest first."""
+    wanted = f"tags.`{tag_name}` LIKE '%{key}%' and tags.`{tag.COMPLETE}` = 'true'"
+    found = store.client.search_runs(list(experiments), filter_string=wanted, max_results=PAGE)
+    newest_first = sorted(found, key=lambda run: run.info.end_time or 0, reverse=True)
+    return [Kept(run.info.run_id, run.data.tags[tag.KIND], run.data.tags, run.data.metrics) for run in newest_first]
+
+
+def keeps(store: Store, run_id: str, artifact: str) -> bool:
+    return bool(store.client.list_artifacts(run_id, artifact))
+
+
+def fetch(store: Store, run_ids: Iterable[str], artifact: str, to: Path) -> str | None:
+    """The first of the runs that kept the artifact, which is copied to the path `to` unless it is there already."""
+    for run_id in run_ids:
+        try:
+            if not to.exists():
+                download(store, run_id, artifact, to)
+        except FathomError:
+            continue
+        return run_id
+    return None
 
 
 def predictions(store: Store, run_id: str, table: str = PREDICTIONS) -> list[dict[str, Any]]:

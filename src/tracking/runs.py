@@ -103,6 +103,10 @@ class Run:
         """Everything in a directory, below the artifact path `to`."""
         self._store.client.log_artifacts(self.id, str(directory), to)
 
+    def log_file(self, file: Path, to: str) -> None:
+        """One file, below the artifact path `to`."""
+        self._store.client.log_artifact(self.id, str(file), to)
+
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
         """A mapping as the artifact `path` (.json or .yaml)."""
         self._store.client.log_dict(self.id, dict(values), path)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from src.benchmarks.benchmark import StandardPrompt, Verdict
-from src.evaluation.measure import measure
-from src.evaluation.standard import measure_standard
+from src.evaluation.completions import complete, read_completions
+from src.evaluation.scoring import score, score_standard
+from src.evaluation.standard import complete_standard
 from src.points.point import identify
 
 
@@ -33,7 +34,9 @@ def asking(toy):
 def standard(config, context_tokens=256):
     model, tokenizer = identify(config).base.load()
     test = config.benchmark.test()
-    return measure_standard(model, tokenizer, config.benchmark, test, config, context_tokens)
+    file = config.tracking.root / "standard.json"
+    complete_standard(model, tokenizer, config.benchmark, test, config, torch.device("cpu"), context_tokens, file)
+    return score_standard(config.benchmark, test, read_completions(file))
 
 
 def test_its_metrics_stand_beside_those_of_the_finetuning_form(asking):
@@ -61,8 +64,11 @@ def test_a_prompt_that_does_not_fit_is_not_measured_and_that_is_said(asking, cap
     assert "echo: the standard prompt is not measured: 10 of 10 do not fit with 24 new tokens" in caplog.text
 
 
-def test_a_benchmark_without_one_has_no_such_metrics(toy):
-    assert standard(toy()) is None
+def test_a_benchmark_without_one_is_not_asked_so(toy, asking):
+    assert set(identify(toy(n_examples=0)).completions) == {""}
+    at_zero = asking().model_copy(update={"n_examples": 0})
+    assert set(identify(at_zero).completions) == {"", "standard"}
+    assert set(identify(asking()).completions) == {""}
 
 
 def test_lenient_scores_stand_beside_strict_ones(toy):
@@ -74,7 +80,9 @@ def test_lenient_scores_stand_beside_strict_ones(toy):
 
     config = toy(benchmark=Lenient())
     model, tokenizer = identify(config).base.load()
-    result = measure(model, tokenizer, config.benchmark, config.benchmark.test(), config, torch.device("cpu"))
+    test, file = config.benchmark.test(), config.tracking.root / "completions.json"
+    complete(model, tokenizer, config.benchmark, test, config, torch.device("cpu"), [], file)
+    result = score(config.benchmark, test, read_completions(file), config.generation)
     assert result.metrics["eval/accuracy"] == pytest.approx(0.4)
     assert result.metrics["eval/accuracy_lenient"] == 1.0
     assert result.metrics["eval/accuracy_lenient_stderr"] == 0.0

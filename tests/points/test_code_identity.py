@@ -9,6 +9,7 @@ from shutil import copytree, ignore_patterns
 import pytest
 import yaml
 
+from src.benchmarks.gsm8k import Gsm8k
 from src.points import code_identity
 from src.points.code_identity import EXCUSED, code_of, excused, followed
 from src.points.point import identify
@@ -49,7 +50,14 @@ def edited(tmp_path, monkeypatch):
     "module",
     [
         *("points/export", "points/base", "points/point", "points/draw", "points/start", "config/recipe"),
-        *("evaluation/measure", "tasks/finetune", "models/load", "modules/training", "generation/row_cache"),
+        *(
+            "evaluation/completions",
+            "evaluation/scoring",
+            "tasks/finetune",
+            "models/load",
+            "modules/training",
+            "generation/row_cache",
+        ),
         *("benchmarks/gsm8k", "benchmarks/scoring/number", "benchmarks/data/jsonl_files", "models/__init__"),
     ],
 )
@@ -78,6 +86,41 @@ def test_an_edit_of_what_a_point_does_not_use_leaves_the_digest(edited, module):
     before = code_of(*FINETUNE)
     edited(module)
     assert code_of(*FINETUNE) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("modules/causal_lm", {"weights", "completions", "scores"}),
+        ("points/draw", {"weights", "completions", "scores"}),
+        ("benchmarks/data/nested_subset", {"weights", "completions", "scores"}),
+        ("models/prompt", {"weights", "completions", "scores"}),
+        ("generation/greedy", {"completions", "scores"}),
+        ("evaluation/completions", {"completions", "scores"}),
+        ("evaluation/scoring", {"scores"}),
+        ("evaluation/metrics", {"scores"}),
+        ("evaluation/contamination", {"scores"}),
+        ("benchmarks/benchmark", {"scores"}),
+        ("benchmarks/gsm8k", {"scores"}),
+        ("benchmarks/scoring/number", {"scores"}),
+        ("points/point", {"scores"}),
+        ("tasks/finetune", {"scores"}),
+        ("report/write", set()),
+    ],
+)
+def test_an_edit_reaches_the_stage_that_it_is_of_and_those_that_follow(edited, toy, tmp_path, module, changed):
+    (tmp_path / "data").mkdir()
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / "data" / name).write_text(f'{{"question": "one and one ({name})?", "answer": "#### 2"}}\n')
+    config = toy(benchmark=Gsm8k(name="gsm8k", max_new_tokens=8, path=tmp_path / "data"), n_examples=1)
+
+    def keys():
+        point = identify(config)
+        return {"weights": point.weights, "completions": point.completions, "scores": point.key}
+
+    before = keys()
+    edited(module)
+    assert {name for name, key in keys().items() if key != before[name]} == changed
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 import pytest
 
 from src.config.eval import EvalConfig
+from src.config.generation import Greedy
 from src.errors import FathomError
 from src.tasks.evaluate import evaluate
 from src.tasks.finetune import finetune
 from src.tracking.query import points
 from src.tracking.store import open_store
+
+OTHERWISE = Greedy(name="hf", batch_tokens=4096)  # another engine: what a point answered is not taken for it
 
 
 def evaluation(config, **changes):
@@ -37,9 +40,10 @@ def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
     config = toy(method=method, recipe={"lr": 1e-2}, first={"benchmark": toy.benchmark(), "n_examples": 0})
     finetune(config)
     (record,) = points(open_store(None, config.tracking.root), "toy")
-    evaluate(evaluation(config, run_id=record.run_id))
-    evaluate(evaluation(config, run_id=record.run_id))
+    evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
+    evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
     (run,) = evaluated(config)
+    assert "fathom.completions_of" not in run.data.tags
     for metric in ("eval/accuracy", "eval/nll", "eval/format_error_rate"):
         assert run.data.metrics[metric] == record.metrics[metric]
 
@@ -54,7 +58,7 @@ def test_weights_that_were_trained_after_a_first_point_evaluate_to_the_numbers_o
     finetune(config)
     store = open_store(None, config.tracking.root)
     (record,) = [p for p in points(store, "toy") if "first" in p.params]
-    evaluate(evaluation(config, run_id=record.run_id))
+    evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
     (run,) = evaluated(config)
     assert run.data.metrics["eval/nll"] == record.metrics["eval/nll"]
 
@@ -67,16 +71,38 @@ def test_an_adapter_whose_first_point_is_gone_is_refused(toy):
     of_first, record = sorted(points(store, "toy"), key=lambda p: "first" in p.params)
     store.client.delete_run(of_first.run_id)
     with pytest.raises(FathomError, match=rf"{record.run_id} was trained after 4 echo, whose run is not in its study"):
-        evaluate(evaluation(config, run_id=record.run_id))
+        evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
 
 
 def test_a_base_evaluates_like_the_point_without_examples(toy):
     config = toy(n_examples=0)
     finetune(config)
-    evaluate(evaluation(config))
+    evaluate(evaluation(config, generation=OTHERWISE))
     (record,) = points(open_store(None, config.tracking.root), "toy")
     (run,) = evaluated(config)
     assert run.data.metrics["eval/nll"] == record.metrics["eval/nll"]
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_what_a_run_answered_is_scored_again_without_its_weights(toy, monkeypatch, n):
+    config = toy(n_examples=n, tracking={"save_model": False})
+    finetune(config)
+    (record,) = points(open_store(None, config.tracking.root), "toy")
+    monkeypatch.setattr("src.tasks.evaluate.complete", None)
+    evaluate(evaluation(config, run_id=record.run_id))
+    evaluate(evaluation(config, run_id=record.run_id, study="elsewhere"))
+    for run in (*evaluated(config), *evaluated(config.model_copy(update={"study": "elsewhere"}))):
+        assert run.data.metrics["eval/nll"] == record.metrics["eval/nll"]
+        assert run.data.tags["fathom.completions_of"]
+    assert not list((config.tracking.root / "work").iterdir())
+
+
+def test_weights_that_were_not_kept_are_missed_in_a_sentence(toy):
+    config = toy(n_examples=3, tracking={"save_model": False})
+    finetune(config)
+    (record,) = points(open_store(None, config.tracking.root), "toy")
+    with pytest.raises(FathomError, match=rf"run_id: {record.run_id} kept no weights"):
+        evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
 
 
 def test_another_model_than_the_runs_is_refused(toy):

@@ -63,7 +63,7 @@ def test_a_point_leaves_everything_in_mlflow(toy):
     assert mlflow_run.data.tags["fathom.complete"] == "true"
     assert {i.dataset.name for i in mlflow_run.inputs.dataset_inputs} == {"echo pool", "echo test"}
     artifacts = {a.path for a in store_of(config).client.list_artifacts(record.run_id)}
-    assert artifacts == {"config.json", "items.safetensors", "model", "predictions.json"}
+    assert artifacts == {"completions", "config.json", "items.safetensors", "model", "predictions.json"}
     rows = predictions(store_of(config), record.run_id)
     assert [row["gold"] for row in rows] == [example.gold for example in config.benchmark.test()]
     assert set(rows[0]) >= {"prompt", "completion", "extracted", "score", "error", "nll"}
@@ -258,7 +258,7 @@ def test_a_failed_point_is_gone_on_from_in_its_own_run(toy, tmp_path, monkeypatc
         raise Interrupted
 
     config = toy(trainer={"checkpoint_every_steps": 1})
-    monkeypatch.setattr(task, "measure", interrupt)
+    monkeypatch.setattr(task, "complete", interrupt)
     with pytest.raises(Interrupted):
         finetune(config)
     monkeypatch.undo()

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from src.tracking import tags as tag
 from src.tracking.leftovers import leftovers, remove
 from src.tracking.runs import claim
 from src.tracking.store import Store
@@ -20,7 +21,8 @@ def used(store: Store) -> dict[str, Path]:
     kept: dict[str, Path] = {}
     for key in ("done", "failed", "deleted"):
         try:
-            with claim(store, key=key, kind="finetune", study="s", name=key) as run:
+            tags = {tag.WEIGHTS: f"weights-{key}"}
+            with claim(store, key=key, kind="finetune", study="s", name=key, tags=tags) as run:
                 run.log_dict({}, "config.json")
                 if key == "failed":
                     raise ValueError
@@ -29,6 +31,7 @@ def used(store: Store) -> dict[str, Path]:
             pass
         kept[f"artifacts of {key}"] = store.root / "artifacts" / run.id
         kept[f"work of {key}"] = filled(store.root / "work" / key)
+        kept[f"training of {key}"] = filled(store.root / "work" / f"weights-{key}")
         kept[f"export of {key}"] = filled(store.root / "exports" / run.id)
         kept[f"base of {key}"] = filled(store.root / "bases" / key)
         if key == "deleted":
@@ -38,7 +41,7 @@ def used(store: Store) -> dict[str, Path]:
 
 
 GONE = {
-    *("work of done", "work of deleted", "work of nothing"),
+    *("work of done", "work of deleted", "work of nothing", "training of done", "training of deleted"),
     *("export of done", "export of failed", "export of deleted"),
     *("base of failed", "base of deleted", "artifacts of deleted"),
 }

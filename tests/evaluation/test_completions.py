@@ -1,18 +1,29 @@
 """What is measured, on a random model with benchmarks that bring something special."""
 
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import torch
 
 from src.benchmarks.benchmark import Example, Verdict
-from src.evaluation.measure import measure
+from src.evaluation.completions import Completions, _Answers, complete, read_completions
+from src.evaluation.scoring import score
 from src.points.point import identify
 
 
-def measured(config, test=None):
+def completed(config, test=None):
     model, tokenizer = identify(config).base.load()
+    file = config.tracking.root / "completions.json"
     items = config.benchmark.test() if test is None else test
-    return measure(model, tokenizer, config.benchmark, items, config, torch.device("cpu"))
+    complete(model, tokenizer, config.benchmark, items, config, torch.device("cpu"), [], file)
+    return read_completions(file)
+
+
+def measured(config, test=None):
+    items = config.benchmark.test() if test is None else test
+    return score(config.benchmark, items, completed(config, test), config.generation)
 
 
 def test_finer_classes_and_further_scores_become_metrics(toy):
@@ -80,8 +91,50 @@ def test_in_bfloat16_the_rotary_frequencies_stay_exact(toy):
     config = toy(trainer={"precision": "bf16-mixed"})
     model, tokenizer = identify(config).base.load()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    measure(model, tokenizer, config.benchmark, config.benchmark.test(), config, torch.device("cpu"))
+    file = config.tracking.root / "completions.json"
+    complete(model, tokenizer, config.benchmark, config.benchmark.test(), config, torch.device("cpu"), [], file)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert any("inv_freq" in name for name in before)
     for name, buffer in model.named_buffers():
         assert buffer.dtype == torch.float32 and torch.equal(buffer, before[name])
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("engine", ["greedy", "hf"])
+def test_answers_that_were_given_before_an_interruption_are_not_asked_for_again(toy, monkeypatch, engine):
+    config = toy(generation={"name": engine, "batch_tokens": 60})
+    undisturbed = completed(config)
+    (config.tracking.root / "completions.json").unlink()
+
+    add = _Answers.add
+    begun = []
+
+    def interrupt(self, finished):
+        add(self, finished)
+        begun.append(len(self.tokens))
+        if len(begun) == 2:
+            with self.file.open("a") as file:
+                file.write("[3, [1")  # torn by the end of the process
+            raise Interrupted
+
+    monkeypatch.setattr(_Answers, "add", interrupt)
+    with pytest.raises(Interrupted):
+        completed(config)
+    assert 0 < begun[-1] < 10
+    assert not (config.tracking.root / "completions.json").exists()
+
+    asked = []
+    monkeypatch.setattr(_Answers, "add", lambda self, finished: (asked.extend(finished), add(self, finished)))
+    resumed = completed(config)
+    assert len(asked) == 10 - begun[-1]
+    assert replace(resumed, seconds={}) == replace(undisturbed, seconds={})
+    assert not (config.tracking.root / "completions.jsonl").exists()
+
+
+def test_completions_come_back_from_their_file_to_the_last_digit(toy):
+    made = completed(toy())
+    assert [len(of) for of in (made.texts, made.tokens, made.losses)] == [10, 10, 10]
+    assert made == Completions(**json.loads(json.dumps(asdict(made))))
