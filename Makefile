@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui study results bench bench-forecast nightly-install gc clean
+.PHONY: quickstart test check lint ui server study results bench bench-forecast nightly-install gc clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -31,6 +31,15 @@ lint: $(READY)
 
 ui: $(READY)
 	$(BIN)/mlflow ui --app-name fathom --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port 5000
+
+# A tracking server with accounts, on loopback (docs/server.md). STORE=postgresql://… and ARTIFACTS=s3://… in place of files.
+server: $(READY)
+	@: "$${MLFLOW_AUTH_ADMIN_PASSWORD:?set it to the password of the account admin (12 characters or more)}"
+	@: "$${MLFLOW_FLASK_SERVER_SECRET_KEY:?set it to a long random text, the same at every start}"
+	mkdir -p mlruns/server
+	MLFLOW_AUTH_CONFIG_PATH=deploy/basic_auth.ini $(BIN)/mlflow server --app-name basic-auth --host 127.0.0.1 --port 5000 \
+	    --backend-store-uri $(or $(STORE),sqlite:///mlruns/server/mlflow.db) \
+	    --artifacts-destination $(or $(ARTIFACTS),$(CURDIR)/mlruns/server/artifacts)
 
 # torch comes first in the one pip call, under the pinned constraints, so that no other build of it is chosen.
 $(READY): pyproject.toml constraints.txt

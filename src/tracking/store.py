@@ -17,6 +17,9 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+# Of a database server: by default a process may hold 15 connections, and a hundred workers more than the server has.
+os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "1")
+os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW", "1")
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
