@@ -25,7 +25,8 @@ import sys, time
 from pathlib import Path
 from src.tracking.runs import claim
 from src.tracking.store import open_store
-with claim(open_store(sys.argv[1], Path(sys.argv[2]), 0.1), key=sys.argv[3], kind="finetune", name="p", study="s") as run:
+store = open_store(sys.argv[1], Path(sys.argv[2]), 0.1)
+with claim(store, key=sys.argv[3], kind="finetune", name="p", study="s") as run:
     for step in range(20):
         run.log_metrics({"train/loss": 1.0}, step)
         time.sleep(0.05)
