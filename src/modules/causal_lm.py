@@ -1,6 +1,7 @@
 """The LightningModule for causal language modelling: answer loss, exact accumulation, the optimiser's schedule."""
 
 import math
+import random
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +98,9 @@ class CausalLM(LightningModule):
         self._since = time.perf_counter()
 
     def training_step(self, batch: Pass, batch_idx: int) -> Tensor:
-        # Dropout must not depend on where a run was interrupted, nor repeat over ranks and passes.
-        torch.manual_seed(((self.optimisation.seed << 40) + (batch_idx << 12) + self.global_rank) % 2**63)
+        # Dropout must not depend on where a run was interrupted, nor repeat over seeds, ranks and passes. Python's
+        # generator mixes them, since torch's on a CPU looks at 32 bits of a seed.
+        torch.manual_seed(random.Random(f"{self.optimisation.seed}/{batch_idx}/{self.global_rank}").getrandbits(63))
         nll = self(batch).sum()
         self._loss = self._loss.to(nll.device) + nll.detach() / batch.answer_tokens
         self._tokens += batch.tokens

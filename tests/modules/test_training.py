@@ -155,6 +155,15 @@ def test_the_same_training_twice_is_bit_identical(tmp_path):
     assert torch.equal(weights(one), weights(two))
 
 
+def test_another_seed_drops_other_units(tmp_path):
+    one, other, without, again = (
+        weights(run(tmp_path / str(i), n=10, epochs=1, seed=seed, dropout=dropout)[0])
+        for i, (seed, dropout) in enumerate([(0, 0.1), (1, 0.1), (0, 0.0), (1, 0.0)])
+    )
+    assert torch.equal(without, again)
+    assert not torch.equal(one, other)
+
+
 def test_a_diverging_run_says_at_which_step(tmp_path):
     with pytest.raises(TrainingDiverged, match=r"training diverged: .* at optimiser step \d+ of 12 .*recipe\.lr"):
         run(tmp_path, lr=1e30, grad_clip=1e30)
