@@ -49,6 +49,11 @@ def composed(*overrides, name="train"):
         (["model=llama3_8b", "model.path=./nowhere"], "model.path: ./nowhere is no model directory"),
         (["model.size=xl"], "model.size: input should be 's', 'm' or 'l'"),
         (["recipe=converged", "trainer=fsdp"], "trainer=fsdp spreads the weights over devices"),
+        (
+            ["recipe=paper", "trainer=fsdp", "recipe.optimizer=adamw_8bit"],
+            "recipe.optimizer=adamw_8bit knows no weights that are spread over devices",
+        ),
+        (["trainer=ddp", "trainer.cpu_offload=true"], "trainer: cpu_offload is for trainer=fsdp"),
         (["trainer.precision=bf16-true"], "trainer.precision=bf16-true would round most updates away"),
         (["model=llama3_8b", "model.dtype=bfloat16"], "model.dtype=bfloat16 would round most updates away"),
         (["method=lora", "recipe.optimizer=adamw_bf16_stochastic"], "adamw_bf16_stochastic is for method=full"),

@@ -1,5 +1,6 @@
 """Fully sharded training: weights, gradients and optimiser state spread over the ranks, parameter by parameter."""
 
+import warnings
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -49,7 +50,9 @@ class FullySharded(ModelParallelStrategy):
         for part in (*blocks, module):
             fully_shard(part, mesh=self.device_mesh["data_parallel"], mp_policy=self._mixed, offload_policy=offload)
         everywhere = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, cpu_offload=self._cpu_offload)
-        set_model_state_dict(module, weights, options=everywhere)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of its own deprecated calls
+            set_model_state_dict(module, weights, options=everywhere)
 
     def gathered(self) -> dict[str, Any]:
         """The weights that are trained, whole, in the host's memory of the first rank; elsewhere nothing."""

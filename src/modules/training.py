@@ -29,7 +29,6 @@ for unneeded in (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*treespec, LeafSpec.*",
     ".*You defined a `validation_step` but.*",  # the Validation callback calls it
-    ".*_get_pg_default_device.*",  # within torch's own sharding
 ):
     warnings.filterwarnings("ignore", unneeded)
 

@@ -33,7 +33,7 @@ CUT = [
 
 @pytest.fixture
 def finished(tmp_path, migrated):
-    """finished(overrides, ranks, devices): the metrics of the command's run, each of its ranks a process."""
+    """finished(overrides, ranks, …): the metrics of the command's run, each of its ranks a process."""
     for name, n in (("train", 40), ("test", 6)):
         rows = [
             {"question": f"Of the {name} split: how much is {i} + {i}?", "answer": f"It is {2 * i}.\n#### {2 * i}"}
@@ -41,7 +41,7 @@ def finished(tmp_path, migrated):
         ]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def finish(overrides, ranks=1, devices=None):
+    def finish(overrides, ranks=1, **started):
         root = tmp_path / f"mlruns {len(list(tmp_path.iterdir()))}"
         root.mkdir()
         (root / "mlflow.db").write_bytes(migrated.read_bytes())
@@ -49,7 +49,7 @@ def finished(tmp_path, migrated):
         if ranks == 1:
             run(told)
         else:
-            on_ranks(ranks, run, told, devices=devices)
+            on_ranks(ranks, run_again, told, **started)
         (point,) = points(open_store(None, root), "s")
         return point.metrics
 
@@ -60,6 +60,12 @@ def run(overrides):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = check(compose("train", overrides=overrides), TrainConfig)
     finetune(config)
+
+
+def run_again(overrides):
+    """The second time all ranks find the run complete, and none waits for another to train."""
+    run(overrides)
+    run(overrides)
 
 
 @pytest.mark.parametrize("command", [[], ["recipe=fixed_batch", "method=lora"]])
@@ -78,7 +84,9 @@ def test_sharded_over_devices_a_point_has_the_numbers_of_one_device(finished, co
     assert mixed["eval/nll"] == pytest.approx(one["eval/nll"], rel=0.02)
 
 
-def test_two_nodes_of_one_device_are_two_devices(finished):
+@pytest.mark.parametrize("torchrun", [False, True])
+def test_two_nodes_of_one_device_are_two_devices(finished, torchrun):
     one = finished(["model=llama3_8b"])
-    two = finished(["model=llama3_8b", "trainer=ddp", "trainer.devices=1", "trainer.num_nodes=2"], ranks=2, devices=1)
+    nodes = ["trainer=ddp", "trainer.devices=1", "trainer.num_nodes=2"]
+    two = finished(["model=llama3_8b", *nodes], ranks=2, devices=1, torchrun=torchrun)
     assert two["eval/nll"] == pytest.approx(one["eval/nll"], rel=1e-4)
