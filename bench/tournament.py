@@ -5,15 +5,16 @@
 Each study's curves are cut at a fraction of their largest size and forecast there. Studies: 30 models finetuned on FLAN
 (Lin et al. 2402.02314), curves of translation, language models, BIG-Bench and image classification (Alabdulmohsin et
 al. 2209.06640), pretraining losses over tokens at each model size (Farseer, in Li et al. 2604.22753), text classifiers
-(SetFit, Tunstall et al. 2209.11055), from ../shared/data; and simulated ones of laws that the forecaster does not have.
-Sizes of a curve are thinned to a factor of √2: nobody measures 400. With --slow (hours) the law m4 is a rival too, and
-each curve is also forecast by itself.
+(SetFit, Tunstall et al. 2209.11055), from ../shared/data; this project's own (docs/data/power_law), whose
+curves are of different benchmarks and so forecast one by one; and simulated ones of laws that the forecaster does not
+have. Sizes of a curve are thinned to a factor of √2: nobody measures 400. A curve without a size between 1/ratio and
+half of that of its largest is left out there. With --slow (an hour and more) laws of more than four parameters are
+rivals too.
 
-The two numbers of the hedge (src/scaling/hedge.py) that a study is judged with are chosen from the other real studies:
-`line` is the one whose worst case (its error over accept-then-stop's) is least bad; `common` is then the least with
-which 90 % intervals hold 90 % on average and 75 % of each study. Simulated studies have no part in any choice. Shapes
-and priors of the mixture are those of src/scaling/laws; FLAN and the language curves were in view when they were set,
-the image curves, Farseer and the simulated studies were not.
+The size of the error that a study's curves have in common (src/scaling/common_error.py) is, for each study, chosen from
+the other real studies: the least with which 90 % intervals hold 90 % on average over them and 75 % of the curves in
+each case, a study at a ratio. Simulated studies have no part in it. Shapes and priors of the mixture are those of
+src/scaling/laws; FLAN and the language curves were in view when they were set, the others were not.
 """
 
 import argparse
@@ -22,7 +23,6 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -33,19 +33,18 @@ from rich.progress import track
 from rich.table import Table
 from scipy.special import expit
 
+from src.scaling.common_error import with_common_error
 from src.scaling.curve import Curve, Measurement
 from src.scaling.fit import fit_law, points_needed
-from src.scaling.hedge import Hedge
 from src.scaling.laws import CATALOGUE
 from src.scaling.laws.law import Law
-from src.scaling.laws.saturating_laws import M4
-from src.scaling.pooled_forecast import HEDGE, fit_study, forecast
+from src.scaling.pooled_forecast import COMMON, fit_study
 
 DATA = Path(__file__).parents[1] / "../shared/data"
-LINES = (0.0, 0.25, 0.5, 0.75, 1.0)
-COMMONS = tuple(np.arange(0, 0.61, 0.05))
+COMMONS = tuple(np.arange(0, 0.61, 0.05).round(2).tolist())
 THINNED = 2**0.5
 FEWEST_CURVES, FEWEST_SIZES = 3, 3
+MOST_PARAMETERS = 4  # of a rival law: those of more are slow to fit and, of few sizes, no better
 LEVELS = (0.5, 0.8, 0.9)
 
 
@@ -56,13 +55,7 @@ class Case:
     study: str
     ratio: int
     rivals: dict[str, np.ndarray]
-    ours: dict[Hedge, "Outcome"]
-    alone: np.ndarray | None
-
-    @property
-    def bar(self) -> float:
-        """The error of the better of the two that anybody can draw by hand."""
-        return min(rms(self.rivals["accept then stop"]), rms(self.rivals["last two sizes"]))
+    ours: dict[float, "Outcome"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +88,15 @@ def read_farseer() -> list[Curve]:
         for row in csv.DictReader(rows):
             points[row["model_parameters"]][int(float(row["training_tokens"]))] = float(row["loss"])
     return [_losses(name, of) for name, of in points.items()]
+
+
+def read_own() -> dict[str, list[list[Curve]]]:
+    from src.study.curves import curves_of, measured  # with MLflow, which the other studies need not wait for
+    from src.study.point_files import read_points
+
+    points_of, _ = curves_of(read_points(Path(__file__).parents[1] / "docs/data/power_law"))
+    metrics = {"Fathom: accuracies": "eval/accuracy", "Fathom: losses": "eval/nll"}
+    return {study: [[curve] for curve in measured(metric, points_of)] for study, metric in metrics.items()}
 
 
 def _losses(name: str, points: dict[int, float]) -> Curve:
@@ -134,9 +136,11 @@ def simulated() -> dict[str, list[Curve]]:
     return made
 
 
-def studies() -> dict[str, list[Curve]]:
+def studies() -> dict[str, list[list[Curve]]]:
+    """By study the curves that are pooled, group by group."""
     setfit = {f"SetFit: {method}": curves for method, curves in read_setfit().items()}
-    return {"FLAN": read_flan(), **read_nsl(), "Farseer": read_farseer(), **setfit, **simulated()}
+    pooled = {"FLAN": read_flan(), **read_nsl(), "Farseer": read_farseer(), **setfit, **simulated()}
+    return {name: [curves] for name, curves in pooled.items()} | read_own()
 
 
 def cut(curve: Curve, ratio: int) -> Curve | None:
@@ -146,59 +150,81 @@ def cut(curve: Curve, ratio: int) -> Curve | None:
         if n >= 1 and kept[-1] / n >= 0.999 * THINNED:
             kept.append(n)
     kept = [n for n in kept if n <= 1.001 * curve.sizes[-1] / ratio]
-    points = tuple(m for m in curve.measurements if m.n in kept)
-    return Curve(curve.name, curve.metric, curve.kind, points, curve.chance) if len(kept) >= FEWEST_SIZES else None
-
-
-def case(name: str, curves: Sequence[Curve], ratio: int, slow: bool) -> Case | None:
-    cuts = [(curve, short) for curve in curves if (short := cut(curve, ratio)) is not None]
-    if len(cuts) < FEWEST_CURVES:
+    if len(kept) < FEWEST_SIZES or kept[0] < 0.999 * curve.sizes[-1] / (2 * ratio):
         return None
-    targets, shorts = [int(curve.sizes[-1]) for curve, _ in cuts], [short for _, short in cuts]
-    measured = np.array([curve.means[-1] for curve, _ in cuts])
-    on_scale: Callable[[np.ndarray], np.ndarray] = np.log if shorts[0].kind == "loss" else lambda a: 100 * a
-    study = fit_study(shorts)
-    at, place = np.unique(targets, return_inverse=True)
+    points = tuple(m for m in curve.measurements if m.n in kept)
+    return Curve(curve.name, curve.metric, curve.kind, points, curve.chance)
 
-    def outcome(values: np.ndarray) -> Outcome:
-        drawn, truth = on_scale(values), on_scale(measured)
-        middle = np.median(drawn, axis=0)
-        tails = [np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0) for level in LEVELS]
-        ordered, count = np.sort(drawn, axis=0), len(drawn)
-        gini = (2 * np.arange(1, count + 1) - count - 1) @ ordered / count**2
-        best = middle.argmin() if shorts[0].kind == "loss" else middle.argmax()
-        return Outcome(
-            middle - truth,
-            float(np.mean(np.abs(drawn - truth).mean(axis=0) - gini)),
-            np.array([(low <= truth) & (truth <= high) for low, high in tails]),
-            float(abs(truth[best] - (truth.min() if shorts[0].kind == "loss" else truth.max()))),
-        )
 
-    unhedged = study.latent(at.tolist(), 0, noise=True, hedge=Hedge(0.0, 0.0))
+def pairs(groups: Sequence[Sequence[Curve]], ratio: int) -> list[list[tuple[Curve, Curve]]]:
+    """Group by group, curves with what is left of them; none where that is too little for a case."""
+    made = [[(curve, short) for curve in group if (short := cut(curve, ratio)) is not None] for group in groups]
+    made = [group for group in made if group]
+    return made if sum(map(len, made)) >= FEWEST_CURVES else []
 
-    def hedged(hedge: Hedge) -> np.ndarray:
-        latent = hedge.beyond(unhedged, study.points, study.fitted, np.log(at), np.random.default_rng([0, 1]))
+
+def case(name: str, groups: Sequence[Sequence[Curve]], ratio: int, slow: bool) -> Case | None:
+    cuts = pairs(groups, ratio)
+    if not cuts:
+        return None
+    measured = np.array([curve.means[-1] for group in cuts for curve, _ in group])
+    kind = cuts[0][0][0].kind
+    on_scale: Callable[[np.ndarray], np.ndarray] = np.log if kind == "loss" else lambda a: 100 * a
+    drawn = [draws(group) for group in cuts]
+    ours = {
+        common: outcome(np.concatenate([of[common] for of in drawn], axis=1), measured, on_scale, kind, len(cuts) == 1)
+        for common in COMMONS
+    }
+    found = rivals([pair for group in cuts for pair in group], slow)
+    off = {who: on_scale(np.maximum(values, 1e-9)) - on_scale(measured) for who, values in found.items()}
+    off.setdefault("accept then stop", off["last two sizes"])
+    return Case(name, ratio, off, ours)
+
+
+def draws(cuts: Sequence[tuple[Curve, Curve]]) -> dict[float, np.ndarray]:
+    """Draws of what is measured at each curve's largest size, shape (draws, curves), under every common error."""
+    study = fit_study([short for _, short in cuts])
+    at, place = np.unique([int(curve.sizes[-1]) for curve, _ in cuts], return_inverse=True)
+    of_mixture = study.latent(at.tolist(), 0, noise=True, common=0.0)
+
+    def drawn(common: float) -> np.ndarray:
+        rng = np.random.default_rng([0, 1])
+        latent = with_common_error(of_mixture, study.points, study.fitted, np.log(at), common, rng)
         return study.points.with_noise(latent, np.random.default_rng(0))[:, np.arange(len(cuts)), place]
 
-    ours = {hedge: outcome(hedged(hedge)) for hedge in (Hedge(*of) for of in product(LINES, COMMONS))}
-    alone = None
-    if slow:
-        by_themselves = [forecast([short], [n])[0].forecasts[0] for short, n in zip(shorts, targets, strict=True)]
-        alone = on_scale(np.array([of.value for of in by_themselves])) - on_scale(measured)
-    rivals = {"last value": np.array([short.means[-1] for short in shorts])}
-    rivals["last two sizes"] = np.array([_last_two(short, n) for short, n in zip(shorts, targets, strict=True)])
+    return {common: drawn(common) for common in COMMONS}
+
+
+def outcome(values: np.ndarray, measured: np.ndarray, on_scale: Callable, kind: str, one: bool) -> Outcome:
+    """`one`: the curves are of one group, so that one may choose among them."""
+    drawn, truth = on_scale(values), on_scale(measured)
+    middle = np.median(drawn, axis=0)
+    tails = [np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0) for level in LEVELS]
+    ordered, count = np.sort(drawn, axis=0), len(drawn)
+    gini = (2 * np.arange(1, count + 1) - count - 1) @ ordered / count**2
+    best = middle.argmin() if kind == "loss" else middle.argmax()
+    return Outcome(
+        middle - truth,
+        float(np.mean(np.abs(drawn - truth).mean(axis=0) - gini)),
+        np.array([(low <= truth) & (truth <= high) for low, high in tails]),
+        float(abs(truth[best] - (truth.min() if kind == "loss" else truth.max()))) if one else math.nan,
+    )
+
+
+def rivals(cuts: Sequence[tuple[Curve, Curve]], slow: bool) -> dict[str, np.ndarray]:
+    """What others forecast of each curve by itself, shape (curves,)."""
+    targets, shorts = [int(curve.sizes[-1]) for curve, _ in cuts], [short for _, short in cuts]
+    found = {"last value": np.array([short.means[-1] for short in shorts])}
+    found["last two sizes"] = np.array([_last_two(short, n) for short, n in zip(shorts, targets, strict=True)])
     if shorts[0].kind == "loss":
         lines = [float(accept_then_stop(short, np.array([n]))[0]) for short, n in zip(shorts, targets, strict=True)]
-        rivals["accept then stop"] = np.array(lines)
-    laws = [
-        law for law in CATALOGUE if shorts[0].kind in law.quantities and not law.over_sizes and (slow or law is not M4)
-    ]
+        found["accept then stop"] = np.array(lines)
+    most = math.inf if slow else MOST_PARAMETERS
+    meant = [law for law in CATALOGUE if shorts[0].kind in law.quantities and not law.over_sizes]
+    laws = [law for law in meant if len(law.parameters) <= most]
     for law in laws:
-        rivals[law.name] = np.array([_by_law(short, law, n) for short, n in zip(shorts, targets, strict=True)])
-    rivals["mean of the laws"] = np.mean([rivals[law.name] for law in laws], axis=0)
-    off = {who: on_scale(np.maximum(values, 1e-9)) - on_scale(measured) for who, values in rivals.items()}
-    off.setdefault("accept then stop", off["last two sizes"])
-    return Case(name, ratio, off, ours, alone)
+        found[law.name] = np.array([_by_law(short, law, n) for short, n in zip(shorts, targets, strict=True)])
+    return found | {"mean of the laws": np.mean([found[law.name] for law in laws], axis=0)}
 
 
 def _last_two(curve: Curve, n: int) -> float:
@@ -217,22 +243,15 @@ def _by_law(curve: Curve, law: Law, n: int) -> float:
     return min(1.0, max(0.0, value)) if curve.kind == "accuracy" else value
 
 
-def chosen(others: Sequence[Case]) -> Hedge:
-    """The hedge by the rule above."""
+def chosen(others: Sequence[Case]) -> float:
+    """The common error by the rule above."""
     real = [c for c in others if not c.study.startswith("simulated")] or list(others)
-    worst = {
-        line: max(rms(c.ours[Hedge(line, 0.0)].errors) / rms(c.rivals["accept then stop"]) for c in real)
-        for line in LINES
-    }
-    line = min(LINES, key=lambda line: worst[line])
     for common in COMMONS:
-        share = defaultdict(list)
-        for c in real:
-            share[c.study].append(c.ours[Hedge(line, common)].held[-1].mean())
-        held = [np.mean(of) for of in share.values()]
-        if np.mean(held) >= 0.9 and min(held) >= 0.75:
+        held = [float(c.ours[common].held[-1].mean()) for c in real]
+        studies = {c.study: [h for h, of in zip(held, real, strict=True) if of.study == c.study] for c in real}
+        if np.mean([np.mean(of) for of in studies.values()]) >= 0.9 and min(held) >= 0.75:
             break
-    return Hedge(line, float(common))
+    return common
 
 
 def main() -> None:
@@ -253,22 +272,21 @@ def main() -> None:
     table = Table(
         title="error of ln L (RMS) or in points (RMS), at a multiple of the largest size; chosen from the others"
     )
-    for heading in ("study", "×", "line, common", "ours", "alone", "unhedged", "last two", "accept then stop"):
+    for heading in ("study", "×", "common", "ours", "last two", "accept then stop"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
     for heading in ("best law", "CRPS", "50 %", "80 %", "90 %", "regret"):
         table.add_column(heading, justify="right")
     for c in cases:
-        hedge, made = left_out[c.study], c.ours[left_out[c.study]]
+        made = c.ours[left_out[c.study]]
         laws = {who: rms(off) for who, off in c.rivals.items()}
         best = min(
             (who for who in laws if who not in ("accept then stop", "last two sizes")), key=lambda who: laws[who]
         )
-        cells = [rms(made.errors), math.nan if c.alone is None else rms(c.alone), rms(c.ours[Hedge(0.0, 0.0)].errors)]
-        cells += [laws["last two sizes"], laws["accept then stop"]]
+        cells = [rms(made.errors), laws["last two sizes"], laws["accept then stop"]]
         table.add_row(
             c.study,
             str(c.ratio),
-            f"{hedge.line:g}, {hedge.common:.2f}",
+            f"{left_out[c.study]:.2f}",
             *(f"{cell:.3g}" for cell in cells),
             f"{laws[best]:.3g} {best}",
             f"{made.crps:.3g}",
@@ -280,12 +298,7 @@ def main() -> None:
     table = Table(title="mean over studies of each forecaster's error in that of accept-then-stop (geometric)")
     for heading in ("forecaster", *asked.ratios.split(","), "all", "worst"):
         table.add_column(heading, justify="right")
-    names = [
-        "ours",
-        *(["alone"] if asked.slow else []),
-        "unhedged",
-        *dict.fromkeys(who for c in cases for who in c.rivals),
-    ]
+    names = ["ours", *dict.fromkeys(who for c in cases for who in c.rivals)]
     for who in names:
         ratios = {c: _error(c, who, left_out) / rms(c.rivals["accept then stop"]) for c in cases if _has(c, who)}
         by = [[v for c, v in ratios.items() if c.ratio == r] for r in map(int, asked.ratios.split(","))]
@@ -298,18 +311,21 @@ def main() -> None:
         name: np.mean([c.ours[left_out[name]].held.mean(1) for c in cases if c.study == name], 0) for name in left_out
     }
     console.print("coverage, mean over studies:", " / ".join(f"{share:.0%}" for share in np.mean([*held.values()], 0)))
-    least = min(held, key=lambda name: held[name][-1])
-    console.print(f"least of a study at 90 %: {held[least][-1]:.0%} {least}")
-    console.print(f"chosen from all studies: {chosen(cases)}; in use: {HEDGE}")
+    for kind, of in (("real", False), ("simulated", True)):
+        some = {name: share for name, share in held.items() if name.startswith("simulated") == of}
+        if some:
+            least = min(some, key=lambda name: some[name][-1])
+            shares = " / ".join(f"{share:.0%}" for share in np.mean([*some.values()], 0))
+            console.print(f"of {kind} studies: {shares}; least of one at 90 %: {some[least][-1]:.0%} {least}")
+    console.print(f"chosen from all studies: {chosen(cases)}; in use: {COMMON}")
 
 
 def _has(c: Case, who: str) -> bool:
-    return who in ("ours", "alone", "unhedged") or who in c.rivals
+    return who == "ours" or who in c.rivals
 
 
-def _error(c: Case, who: str, left_out: dict[str, Hedge]) -> float:
-    own = {"ours": c.ours[left_out[c.study]].errors, "unhedged": c.ours[Hedge(0.0, 0.0)].errors}
-    return rms((own | c.rivals | ({} if c.alone is None else {"alone": c.alone}))[who])
+def _error(c: Case, who: str, left_out: dict[str, float]) -> float:
+    return rms(c.ours[left_out[c.study]].errors if who == "ours" else c.rivals[who])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from src.scaling.pooled import PADDING, Observations, padded
 
 UNSTATED_ITEMS = 1000  # a test of this size where neither its size nor an error is known
 EDGE = 0.005  # where the logit of a measured value is cut before the first round
+LARGEST_VARIANCE = PADDING / 100  # of a response: such a point tells nothing, and is still one
 FARTHEST = 2.0  # by how much a response may differ from the latent value it is taken about
 
 
@@ -25,7 +26,8 @@ class Accuracies(Observations):
     """Accuracies about a latent value; `y` and `variance` are their working responses.
 
     `value`, `items` (inf: no noise of items) and `known`, the variance of a value by its seeds, have shape
-    (curves, points), `chance` and `between`, the variance between seeds on the logit scale, shape (curves,).
+    (curves, points), `chance` and `between`, the variance between seeds on the logit scale, shape (curves,). `slope` is
+    d value / d latent where the responses were taken.
     """
 
     value: np.ndarray
@@ -33,6 +35,11 @@ class Accuracies(Observations):
     known: np.ndarray
     chance: np.ndarray
     between: np.ndarray
+    slope: np.ndarray
+
+    @property
+    def stretch(self) -> np.ndarray:
+        return -np.log(self.slope)
 
     @property
     def scales(self) -> tuple[float, float]:
@@ -40,19 +47,21 @@ class Accuracies(Observations):
         return 0.1, 0.03 if (self.between > 0).all() else 0.15
 
     def about(self, latent: np.ndarray) -> "Accuracies":
-        mean, slope = self.metric(latent), self._slope(latent)
+        mean = self.metric(latent)
         variance = self.known + item_variance(mean, self.items)
+        slope = np.maximum(self._slope(latent), np.sqrt(variance / LARGEST_VARIANCE))
         response = latent + np.clip((self.value - mean) / slope, -FARTHEST, FARTHEST)
-        working = np.where(self.measured, np.minimum(variance / slope**2, PADDING / 100), PADDING)
-        return replace(self, y=response, variance=working)
+        working = np.where(self.measured, variance / slope**2, PADDING)
+        return replace(self, y=response, variance=working, slope=slope)
 
     def metric(self, latent: np.ndarray) -> np.ndarray:
         return self.chance[:, None] + (1 - self.chance[:, None]) * expit(latent)
 
     def with_noise(self, latent: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        first = latent + np.sqrt(self.between)[:, None] * rng.standard_normal(latent.shape)
+        once = (*latent.shape[:2], 1)  # one value of the noise for all sizes, as of losses
+        first = latent + np.sqrt(self.between)[:, None] * rng.standard_normal(once)
         mean = self.metric(first)
-        noisy = mean + np.sqrt(item_variance(mean, self.items[:, :1])) * rng.standard_normal(latent.shape)
+        noisy = mean + np.sqrt(item_variance(mean, self.items[:, :1])) * rng.standard_normal(once)
         return np.clip(noisy, 0, 1)
 
     def _slope(self, latent: np.ndarray) -> np.ndarray:
@@ -79,6 +88,7 @@ def accuracy_points(curves: Sequence[Curve]) -> Accuracies:
         known=padded(known),
         chance=chance,
         between=np.array([of_study / curve.seeds[-1] for curve in used]),
+        slope=np.ones((len(used), max(len(row) for row in x))),
     )
     return made.about(made.y)
 

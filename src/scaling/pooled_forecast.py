@@ -9,19 +9,18 @@ import numpy as np
 from scipy.special import softmax
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
+from src.scaling.common_error import with_common_error
 from src.scaling.curve import Curve
-from src.scaling.hedge import Hedge
 from src.scaling.irregular import without_wild, worsening
 from src.scaling.laws import shapes_for
 from src.scaling.laws.law import Shape
-from src.scaling.pooled import PADDING, Observations, Pooled, padded, pool
+from src.scaling.pooled import PADDING, ROUNDS, TRIES, Observations, Pooled, padded, pool
 
 DRAWS = 2000
-# `line` as bench/tournament.py chooses it from all its real studies; `common` half as much again as it does, since on
-# studies that had no part in the choice its own held too few in the worst cases (docs/laws.md).
-HEDGE = Hedge(line=0.25, common=0.3)
+COMMON = 0.3  # of the change that is forecast: what bench/tournament.py chooses from all its real studies
 CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked, and of medians at what was measured
-AT_A_TIME = 2_000_000  # values drawn: those of many curves at many sizes do not fit in memory together
+AT_A_TIME = 4_000_000  # values drawn: those of many curves at many sizes do not fit in memory together
+NO_MATTER = 0.05  # a weight of laws below which nothing is said of them
 NO_TELLING = 100  # a factor between the ends of a loss's 90 % interval
 METHOD = (
     "Forecasts: the curves of a benchmark are fitted together, in ln(loss) or in the logit of the accuracy above "
@@ -29,9 +28,8 @@ METHOD = (
     "a curve deviates and noise: of test items and seeds where known, else from the scatter. Spreads are estimated "
     "from the study (empirical Bayes), laws weighed by their evidence; "
     f"{DRAWS:,} draws give medians and intervals, widened where the largest sizes, forecast from the others, were "
-    "farther off than said. Beyond the largest size forecasts lean towards the straight line through the last sizes "
-    f"(weight up to {HEDGE.line:g}) and have an error common to the curves, {HEDGE.common:.0%} of the change that is "
-    "forecast, as measured over other studies. n = 0 is left out."
+    "farther off than said. Beyond the largest size the curves have an error in common, a normal share of the change "
+    f"that is forecast with a standard deviation of {COMMON:.0%}, as measured over other studies. n = 0 is left out."
 )
 
 
@@ -69,6 +67,11 @@ class Mixture:
     def only(self, curves: slice) -> "Mixture":
         """Some of the curves: as `Pooled.only`."""
         return Mixture(tuple(member.only(curves) for member in self.members), self.weights)
+
+    @property
+    def unsettled(self) -> float:
+        """The weight of the laws whose fit had not come to rest when it was ended."""
+        return float(self.weights[[not member.settled for member in self.members]].sum())
 
     def draws(self, n: np.ndarray, count: int, seed: int, noise: bool = True) -> np.ndarray:
         """Draws of the latent value: as `Pooled.draws`, each member giving its share."""
@@ -112,11 +115,11 @@ def forecast(
     """
     answers: dict[int, CurveForecast] = {}
     for group, fitted in _fitted(curves, fit_up_to):
-        for some in _portions(len(group), len(at)):
+        for some in _portions(fitted.points, len(at)):
             values = fitted.measured(at, seed, some)
             for k, place in enumerate(group[some], some.start):
                 made = summarised(values[:, k - some.start], at)
-                notes = (*notes_on(curves[place], fit_up_to), *_far(fitted.curves[k], made))
+                notes = (*notes_on(curves[place], fit_up_to), *_far(fitted.curves[k], made), *_restless(fitted))
                 answers[place] = CurveForecast(curves[place].name, *fitted.likeliest(k), made, notes)
     return [answers.get(index) or nothing(curve.name) for index, curve in enumerate(curves)]
 
@@ -174,7 +177,7 @@ class FittedStudy:
     @cached_property
     def fitted(self) -> np.ndarray:
         """Medians of the mixture at the points, shape (curves, points)."""
-        portions = _portions(len(self.curves), self.points.x.shape[1])
+        portions = _portions(self.points, self.points.x.shape[1])
         drawn = (
             self.mixture.only(some).draws(np.exp(self.points.x[some]), CHECK_DRAWS, seed=0, noise=False)
             for some in portions
@@ -182,7 +185,7 @@ class FittedStudy:
         return np.concatenate([np.median(of, axis=0) for of in drawn])
 
     def latent(
-        self, at: Sequence[int], seed: int, noise: bool, some: slice = slice(0, None), hedge: Hedge = HEDGE
+        self, at: Sequence[int], seed: int, noise: bool, some: slice = slice(0, None), common: float = COMMON
     ) -> np.ndarray:
         """Draws of the latent value of some of the curves, shape (DRAWS, curves, sizes), as `Pooled.draws`."""
         n = np.array(at, dtype=float)
@@ -190,7 +193,7 @@ class FittedStudy:
         middle = np.median(drawn, axis=0)
         widened = middle + (drawn - middle) * self.wider
         rng = np.random.default_rng([seed, 0])  # the same for all curves: they err together
-        return hedge.beyond(widened, self.points.only(some), self.fitted[some], np.log(n), rng)
+        return with_common_error(widened, self.points.only(some), self.fitted[some], np.log(n), common, rng)
 
     def expected(self, at: Sequence[int], seed: int, some: slice) -> np.ndarray:
         """Draws of the metric of some of the curves, shape (DRAWS, curves, sizes)."""
@@ -228,8 +231,9 @@ def fit_study(used: Sequence[Curve]) -> FittedStudy:
     return FittedStudy(used, points, mix(points, shapes), widening(points, shapes))
 
 
-def _portions(curves: int, sizes: int) -> list[slice]:
-    count = max(1, AT_A_TIME // (DRAWS * max(1, sizes)))
+def _portions(points: Observations, sizes: int) -> list[slice]:
+    curves, measured = points.x.shape
+    count = max(1, AT_A_TIME // (DRAWS * (sizes + TRIES * measured)))
     return [slice(start, min(start + count, curves)) for start in range(0, curves, count)]
 
 
@@ -282,6 +286,13 @@ def _worse(used: Curve) -> list[str]:
     if turn.lasting:
         return [f"{said}; the laws describe improvement: do not trust this"]
     return [f"{said}, which no law describes: it is taken for scatter, so that intervals are wider"]
+
+
+def _restless(fitted: FittedStudy) -> list[str]:
+    unsettled = fitted.mixture.unsettled
+    if unsettled < NO_MATTER:
+        return []
+    return [f"laws of {unsettled:.0%} of the weight had not come to rest after {ROUNDS} rounds of fitting"]
 
 
 def _far(used: Curve, made: Sequence[Forecast]) -> list[str]:

@@ -78,7 +78,7 @@ def read_sizes(path: Path) -> dict[str, float | None]:
         if "size" not in row:
             raise FathomError(f"{path}, line 1: there is no column size; laws over model sizes need each row's weights")
         text, before = (row["size"] or "").strip(), sizes.get(row["curve"])
-        size = _number(text) if text else None
+        size = None if not text else math.nan if "%" in text else _number(text)
         if size is not None and not 0 < size < math.inf:
             raise FathomError(
                 f"{path}, line {line}, column size: {text!r} is no number of weights; write it as 7e9, or leave it "

@@ -91,3 +91,22 @@ def test_a_fall_within_the_noise_does_not_part_a_curve_from_the_others() -> None
     rising = study(curves=3)
     flat = curve("flat", [0.02, 0.019, 0.021, 0.018, 0.0195], 1000)
     assert not any("gets worse" in note for note in forecast([*rising, flat], [TARGET])[-1].notes)
+
+
+def test_what_is_measured_near_1_bounds_what_comes_next() -> None:
+    """A steep rise to 99.7 %, on a thousand items, that no law follows exactly."""
+    sizes = [10, 32, 100, 316, 1000, 3162, 10_000]
+    values = [0.014, 0.057, 0.134, 0.334, 0.903, 0.994, 0.997]
+    points = tuple(Measurement(n, 0, v, stderr=(v * (1 - v) / 1000) ** 0.5) for n, v in zip(sizes, values, strict=True))
+    (answer,) = forecast([Curve("steep", "accuracy", "accuracy", points)], [20_000, 80_000])
+    assert answer.forecasts[0].interval_90[0] > 0.95
+    assert answer.forecasts[1].interval_90[0] > 0.9
+
+
+def test_laws_are_weighed_by_the_values_measured_whatever_the_responses() -> None:
+    """A plateau at 66 %: a law without a ceiling takes its responses elsewhere, and must not win by that."""
+    sizes, values = [10, 32, 100, 316, 1000, 3162, 10_000], [0.002, 0.01, 0.08, 0.35, 0.58, 0.65, 0.66]
+    points = tuple(Measurement(n, 0, v, stderr=(v * (1 - v) / 2000) ** 0.5) for n, v in zip(sizes, values, strict=True))
+    (answer,) = forecast([Curve("plateau", "accuracy", "accuracy", points)], [80_000])
+    assert "C" in answer.parameters  # a law with a ceiling has most weight
+    assert answer.forecasts[0].interval_50[1] < 0.75

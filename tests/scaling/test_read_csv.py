@@ -121,6 +121,7 @@ def test_sizes_are_read_by_curve_and_may_be_left_empty(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("curve,n,value\na,10,3\n", "line 1: there is no column size"),
+        ("curve,n,value,size\na,10,3,7%\n", "line 2, column size: '7%' is no number of weights; write it as 7e9"),
         ("curve,n,value,size\na,10,3,7B\n", "line 2, column size: '7B' is no number of weights; write it as 7e9"),
         ("curve,n,value,size\na,10,3,-1\n", "line 2, column size: '-1' is no number"),
         ("curve,n,value,size\na,10,3,1e8\na,20,2,2e8\n", "line 3, column size: 2e8, and 1e\\+08 in an earlier row"),

@@ -75,5 +75,5 @@ TRANSITION_FLOOR = Law(
     exponent=Exponent("k", "k, long after the transition"),
     # Early sizes hardly tell the onset of a decline from its end, so that both at once are believed only where the
     # points insist: by 100 to 1.
-    latent=(Latent((Coordinate("E", -2.0, 0.7, 0.3, anchor="last"), *_TRANSITION), prior=0.01),),
+    latent=(Latent((Coordinate("E", -2.0, 0.3, 0.3, anchor="last"), *_TRANSITION), prior=0.01),),
 )

@@ -204,8 +204,8 @@ class Shape:
 
     def jacobian(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
         """d latent / d theta, shape (curves, points, coordinates), by central differences."""
-        steps = STEP * np.eye(theta.shape[-1])
-        return np.stack([self.at(theta + s, x) - self.at(theta - s, x) for s in steps], axis=-1) / (2 * STEP)
+        steps = STEP * np.eye(theta.shape[-1])[:, None]
+        return np.moveaxis(self.at(theta + steps, x) - self.at(theta - steps, x), 0, -1) / (2 * STEP)
 
     def _parameters(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
         """The law's parameters, each of shape (…, curves, 1) or a number."""
