@@ -73,6 +73,7 @@ bench-forecast: $(READY)
 	$(BIN)/python bench/noise.py --curves=400
 	$(BIN)/python bench/forecast.py
 	$(BIN)/python bench/tournament.py
+	$(BIN)/python bench/answers.py
 
 # HOW=cron or HOW=workflow instead of a systemd user timer; AT is local time.
 nightly-install: $(READY)

@@ -41,7 +41,7 @@ from src.scaling.laws.law import Shape
 PADDING = 1e6  # variance of a place that holds no measurement: latent values differ by tens at most
 PRIOR_CURVES = 5  # how many curves the prior spread counts for: from six curves on, the study's own counts for more
 ROUNDS = 100  # at most: what is not at rest by then is told
-SETTLED = 1e-2
+SETTLED = 1e-2  # as above
 FIRST_STEPS, STEPS = 60, 10  # of theta: the first round starts from the prior mean, the others from the last theta
 NO_GAIN = 1e-8  # of twice the log density of theta: less is not looked for
 TRIES = 4  # of theta for each draw
