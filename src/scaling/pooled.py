@@ -250,7 +250,7 @@ def pool(points: Observations, shape: Shape) -> Pooled:
         follow = covariance @ precision  # F_i
         mean_covariance = np.linalg.inv(doubt + curves * precision - (precision @ follow).sum(0))
         rise = doubt @ (start - mean) + precision @ (theta - mean).sum(0)
-        pace, most_pace = _paced(pace, most_pace, rise @ step >= 0)
+        pace, most_pace = _paced(pace, most_pace, bool(rise @ step >= 0))
         slow = np.linalg.inv(doubt + curves * precision)
         step = np.clip((slow + pace * (mean_covariance - slow)) @ rise, -LARGEST_STEP, LARGEST_STEP)
         mean, theta = mean + step, theta + np.einsum("cpq,q->cp", follow, step)
@@ -260,7 +260,7 @@ def pool(points: Observations, shape: Shape) -> Pooled:
         spread = (off.T @ off + away_covariance.sum(0) + PRIOR_CURVES * wanted) / (curves + PRIOR_CURVES)
         total = covariance + follow @ mean_covariance @ np.swapaxes(follow, 1, 2)
         before, change = change, _noise_sizes(points, shape, theta, total, logs) - logs
-        stride, most_stride = _paced(stride, most_stride, change @ before >= 0)
+        stride, most_stride = _paced(stride, most_stride, bool(change @ before >= 0))
         logs = logs + np.clip((1 + stride) * change, -1, 1)
         points = points.about(_latent(points, shape, theta, *np.exp(logs)))
         last, sizes = sizes, np.append(np.log(np.diag(spread)) / 2, logs)
