@@ -129,7 +129,13 @@ def toy(tmp_path, migrated):
             root.mkdir(parents=True)
             (root / "mlflow.db").write_bytes(migrated.read_bytes())
         sections = {**SECTIONS, "benchmark": benchmark or Echo()}
-        sections["tracking"] = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0}
+        sections["tracking"] = {
+            "uri": None,
+            "root": root,
+            "save_model": True,
+            "flush_seconds": 1.0,
+            "patience_seconds": 0.0,
+        }
         for key, value in changes.items():
             merged = isinstance(value, dict) and key in sections and key != "method"
             sections[key] = {**sections[key], **value} if merged else value

@@ -14,3 +14,4 @@ class Tracking(Section):
     root: Path
     save_model: bool = Field(description="keep each point's weights as an artifact")
     flush_seconds: float = Field(gt=0)
+    patience_seconds: float = Field(ge=0, description="how long a run waits for a store that is away")

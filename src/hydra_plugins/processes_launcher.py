@@ -8,6 +8,7 @@ namespace package `hydra_plugins`, hence this folder without an __init__.py.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
@@ -18,11 +19,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from src.config.check import check
 from src.config.train import TrainConfig
 from src.errors import FathomError
+from src.sweeps.launcher import check_launcher
 
 
 class ProcessesLauncher(Launcher):
-    def __init__(self, n_jobs: int | None = None) -> None:
-        self.n_jobs = n_jobs
+    """Its options are those of `src.sweeps.launcher.Launcher`."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
 
@@ -35,6 +39,7 @@ class ProcessesLauncher(Launcher):
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         try:
+            launcher = check_launcher({name: _plain(value) for name, value in self.options.items()})
             frozen = [self._freeze(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
             checked = [check(config, TrainConfig) for _, config in frozen]
             # Imported only now: a wrong key anywhere in the sweep answers at once.
@@ -44,12 +49,12 @@ class ProcessesLauncher(Launcher):
                 Job(directory, config, typed, list(overrides))
                 for (directory, config), typed, overrides in zip(frozen, checked, job_overrides, strict=True)
             ]
-            every_point_is_complete = sweep(jobs, self.n_jobs)
+            every_point_is_complete = sweep(jobs, launcher)
         except FathomError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
         if not every_point_is_complete:
-            sys.exit(1)  # sweep() has said which failed and why; Hydra would show the first one's traceback
+            sys.exit(1)  # sweep() has said which are not and why; Hydra would show the first one's traceback
         return [JobReturn(overrides=job.overrides, cfg=job.frozen, status=JobStatus.COMPLETED) for job in jobs]
 
     def _freeze(self, overrides: list[str], number: int) -> tuple[Path, DictConfig]:
@@ -63,3 +68,7 @@ class ProcessesLauncher(Launcher):
         science = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         OmegaConf.resolve(science)
         return directory, science
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

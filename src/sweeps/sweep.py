@@ -3,33 +3,35 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import wait
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.table import Table
 
 from src.config.train import TrainConfig
+from src.errors import FathomError
 from src.points.point import Point, PoolTooSmall, identify
-from src.study.curves import metric_name
-from src.sweeps import local_processes as job_process
+from src.sweeps.attempts import Attempt, Outcome, Result, run_attempts
+from src.sweeps.costs import costs
+from src.sweeps.curves import Curves, show_curves
+from src.sweeps.executors import executor_for
+from src.sweeps.executors.executor import Task
 from src.sweeps.job import SweepJob, quoted
-from src.sweeps.names import chart_labels, keys_to_tell, sweep_name, told
+from src.sweeps.launcher import Launcher
+from src.sweeps.names import keys_to_tell, sweep_name, told
+from src.sweeps.show import Show, place_of, show_results
 from src.tracking.identity import digest
-from src.tracking.query import PointRecord
 from src.tracking.query import points as complete_points
-from src.tracking.store import open_store
-from src.tracking.sweeps import Sweep, open_sweep
+from src.tracking.storage_errors import storing
+from src.tracking.store import Store, open_store
+from src.tracking.sweeps import PLAN, Sweep, begun, open_sweep
+from src.tracking.sync import sync
 
 ENTRY_POINT = Path(__file__).parents[1] / "train.py"
 MOST_PROCESSES = 8
-CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
-SHOWN_LOG_LINES = 12
 
 console = Console()
 
@@ -44,23 +46,15 @@ class Job:
     overrides: list[str]
 
 
-@dataclass
-class Running:
-    job: Job
-    point: Point
-    process: job_process.JobProcess
-    since: float
-
-
 Asked = list[tuple[Job, Point]]  # what every job asks for; several may ask for one point
 
 
-def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
-    """Run each job's point unless it is complete, `n_jobs` at a time; True when all are complete at the end.
+def sweep(jobs: Sequence[Job], launcher: Launcher) -> bool:
+    """Run each job's point unless it is complete, as `launcher` says; True when all are complete at the end.
 
-    A failed point does not keep the others from running. A point that several jobs share is run once. Jobs of several
-    studies (two benchmarks, say) are run study by study, each with a parent run of its own. In a sweep over benchmarks,
-    sizes beyond the pool of one of them are left out of its curve.
+    A failed point does not keep the others from running, up to `launcher.max_failures`. A point that several jobs share
+    is run once. Jobs of several studies (two benchmarks, say) are run study by study, each with a parent run of its
+    own. In a sweep over benchmarks, sizes beyond the pool of one of them are left out of its curve.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
     asked = _identified(jobs)
@@ -70,7 +64,8 @@ def sweep(jobs: Sequence[Job], n_jobs: int | None) -> bool:
     studies = dict.fromkeys(point.config.study for _, point in asked)
     # A list, so that a failure in one study does not keep the next from running.
     complete = [
-        _sweep_study([(job, point) for job, point in asked if point.config.study == study], n_jobs) for study in studies
+        _sweep_study([(job, point) for job, point in asked if point.config.study == study], launcher)
+        for study in studies
     ]
     return all(complete)
 
@@ -104,70 +99,87 @@ def _once(asked: Asked) -> dict[str, tuple[Job, Point]]:
     return points
 
 
-def _sweep_study(asked: Asked, n_jobs: int | None) -> bool:
+def _sweep_study(asked: Asked, launcher: Launcher) -> bool:
     points = _once(asked)
     config = asked[0][1].config
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    tracking = config.tracking
+    store = open_store(tracking.uri, tracking.root, tracking.flush_seconds, tracking.patience_seconds)
     name = sweep_name([point for _, point in asked])
     parent = open_sweep(store, config.study, digest(sorted(points)), name)
-    parent.log_dict({key: job.overrides for key, (job, _) in points.items()}, "points.json")
-    status = "KILLED"  # what remains if the following is interrupted
+    parent.log_dict({key: _planned(job, point) for key, (job, point) in points.items()}, PLAN)
+    status, results = "KILLED", list[Result]()  # what remains if the following is interrupted
     try:
-        done = {record.key for record in complete_points(store, config.study)}
-        left = [pair for key, pair in points.items() if key not in done]
+        complete = complete_points(store, config.study)
+        done = {record.key for record in complete}
+        started = begun(store, config.study)
+        left = [
+            Attempt(point, _task(job, point, parent, launcher), begun=key in started)
+            for key, (job, point) in points.items()
+            if key not in done
+        ]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
-        failed = _run(left, parent, n_jobs or _processes(config))
-        _curves(complete_points(store, config.study), asked, parent)
-        status = "FAILED" if failed else "FINISHED"
+        results = [Result(point, Outcome.REUSED) for key, (_, point) in points.items() if key in done]
+        curves = Curves([point for _, point in asked], parent, points.keys() - done)
+        if left:
+            n_jobs = launcher.n_jobs or _processes(config)
+            folder = left[0].task.log.parents[1] / launcher.executor
+            executor = executor_for(launcher, [attempt.task for attempt in left], n_jobs, folder)
+            with Show(console, name, config.study, parent, len(results), len(left), costs(complete)) as show:
+                results += run_attempts(left, executor, launcher, [show, curves])
+            results = _synced(store, results)
+        show_curves(console, curves.draw(parent))
+        good = all(result.outcome.good for result in results)
+        status = "FINISHED" if good else "FAILED"
     finally:
+        show_results(console, results)
         parent.close(status)
-    for job, point in failed:
-        log = job.directory / "log.txt"
-        console.print(f"[red]failed[/red] {point.name}; {log} ends:")
-        console.print("".join(log.read_text().splitlines(keepends=True)[-SHOWN_LOG_LINES:]), markup=False)
-    return not failed
+    return good
 
 
-def _run(left: list[tuple[Job, Point]], parent: Sweep, processes: int) -> list[tuple[Job, Point]]:
-    """Run the points; returns those that failed."""
-    total = len(left)
-    waiting, running, failed = list(left), list[Running](), list[tuple[Job, Point]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                running.append(_start(*waiting.pop(0), parent))
-            wait([r.process.sentinel for r in running])
-            for ended in [r for r in running if not r.process.is_alive()]:
-                running.remove(ended)
-                if ended.process.exitcode != 0:
-                    failed.append((ended.job, ended.point))
-                outcome = "[red]failed[/red]" if ended.process.exitcode else "complete"
-                seconds = time.monotonic() - ended.since
-                count = total - len(waiting) - len(running)
-                console.print(f"\\[{count}/{total}] {ended.point.name}: {outcome} in {seconds:.0f} s")
-    finally:
-        # Interrupted: the points are told to stop, say so in their runs, and are gone on from next time.
-        for interrupted in running:
-            job_process.stop(interrupted.process)
-        for interrupted in running:
-            interrupted.process.join()
-    return failed
+def _synced(store: Store, results: list[Result]) -> list[Result]:
+    """The results once what finished while the store was away is brought to it. Waits for it; OutOfReach after that."""
+    unsynced = [result.point.key for result in results if result.outcome is Outcome.UNSYNCED]
+    if unsynced:
+        sync(store, unsynced)
+    return [replace(r, outcome=Outcome.COMPLETE) if r.outcome is Outcome.UNSYNCED else r for r in results]
 
 
-def _start(job: Job, point: Point, parent: Sweep) -> Running:
-    """The frozen configuration in a process of its own."""
+def _planned(job: Job, point: Point) -> dict[str, Any]:
+    """What src/status.py knows of a point before it begins."""
+    return {
+        "name": point.name,
+        "place": place_of(point),
+        "n_examples": point.config.n_examples,
+        "overrides": job.overrides,
+    }
+
+
+def _task(job: Job, point: Point, parent: Sweep, launcher: Launcher) -> Task:
+    """The frozen configuration of a job, for a process of its own."""
     frozen = job.directory / "frozen"
-    frozen.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(job.frozen, frozen / "config.yaml")
-    arguments = [
-        f"--config-path={frozen}",
-        "--config-name=config",
-        f"hydra.run.dir={quoted(str(job.directory))}",
-        "trainer.progress_bar=false",
-    ]
-    told = SweepJob(parent.id, point.key, job.overrides, list(point.untold)).environment()
-    process = job_process.start(ENTRY_POINT, arguments, told, job.directory / "log.txt")
-    return Running(job, point, process, time.monotonic())
+    with storing(job.directory):
+        frozen.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(job.frozen, frozen / "config.yaml")
+    nodes = point.config.trainer.num_nodes
+    if nodes > 1:
+        raise FathomError(
+            f"trainer.num_nodes={nodes}: a sweep runs each point on one machine; run {point.name} by itself"
+        )
+    limit = 60 * launcher.time_limit_minutes if launcher.time_limit_minutes else None
+    return Task(
+        name=point.name,
+        script=ENTRY_POINT,
+        arguments=[
+            f"--config-path={frozen}",
+            "--config-name=config",
+            f"hydra.run.dir={quoted(str(job.directory))}",
+            "trainer.progress_bar=false",
+        ],
+        environment=SweepJob(parent.id, point.key, job.overrides, list(point.untold), limit).environment(),
+        log=job.directory / "log.txt",
+        gpus=point.config.trainer.devices if point.config.trainer.accelerator == "gpu" else 0,
+        limit_seconds=limit,
+    )
 
 
 def _processes(config: TrainConfig) -> int:
@@ -176,31 +188,3 @@ def _processes(config: TrainConfig) -> int:
         return 1
     cores = os.cpu_count() or 1
     return max(1, min(MOST_PROCESSES, cores // (config.trainer.threads or cores)))
-
-
-def _curves(records: Sequence[PointRecord], asked: Asked, parent: Sweep) -> None:
-    """Each curve, averaged over seeds, as a metric of the parent run whose step is n; and as a printed table."""
-    by_key = {record.key: record for record in records}
-    keys: dict[tuple[str, ...], set[str]] = {}
-    for _, point in asked:
-        keys.setdefault(point.curve, set()).update({point.key} & by_key.keys())
-    measured = {curve: [by_key[key] for key in sorted(of)] for curve, of in keys.items() if of}
-    labels = chart_labels(keys)
-    for curve, of_curve in sorted(measured.items()):
-        table = Table(title=" · ".join(curve))
-        sizes = sorted({record.n_examples for record in of_curve})
-        means = {
-            metric.removeprefix("eval/"): [
-                (n, fmean(r.metrics[metric] for r in of_curve if r.n_examples == n)) for n in sizes
-            ]
-            for metric in CURVE_METRICS
-            if all(metric in record.metrics for record in of_curve)
-        }
-        for heading in ("n", *means):
-            table.add_column(heading, justify="right")
-        for metric, values in means.items():
-            # MLflow makes what stands before the slash a section of charts.
-            parent.log_curve(metric_name(f"{metric}/{labels[curve]}"), values)
-        for row, n in enumerate(sizes):
-            table.add_row(str(n), *(f"{means[metric][row][1]:.3f}" for metric in means))
-        console.print(table)

@@ -45,15 +45,17 @@ def finetune(config: TrainConfig) -> None:
         return
     job = SweepJob.of_this_process()
     job.check_unchanged(point.key)
-    run_point(point.telling(job.untold), job)
+    with job.time_limit():
+        run_point(point.telling(job.untold), job)
 
 
 def run_point(point: Point, job: SweepJob) -> str:
     """The id of the point's run, which is complete; empty in a further rank, where nothing is recorded."""
     config = point.config
     device = prepare_torch(config.trainer)
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    work = config.tracking.root.resolve() / "work" / point.work  # what is needed only until the point is complete
+    tracking = config.tracking
+    store = open_store(tracking.uri, tracking.root, tracking.flush_seconds, tracking.patience_seconds)
+    work = tracking.root.resolve() / "work" / point.work  # what is needed only until the point is complete
     prompts = PromptFormat(point.base.tokenizer(), config.model.plain_prompt)
 
     def start() -> Start:

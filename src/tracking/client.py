@@ -25,18 +25,21 @@ log = logging.getLogger(__name__)
 class PatientClient:
     """An MlflowClient that asks again while the store is away, up to `patience_seconds` a call.
 
-    Then it raises OutOfReach. An error of the storage under `root` becomes a FathomError at once. `at_once` is the
-    same client without patience: it raises what MLflow raises.
+    Then it raises OutOfReach. An error of the storage under `root` becomes a FathomError at once.
     """
 
     def __init__(self, client: MlflowClient, uri: str, root: Path, patience_seconds: float) -> None:
-        self.at_once = client
+        self._client = client
         self._uri = uri
         self._root = root
         self._patience = patience_seconds
 
+    def at_once(self) -> "PatientClient":
+        """The same client without patience."""
+        return PatientClient(self._client, self._uri, self._root, 0.0)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self.at_once, name)
+        method = getattr(self._client, name)
         return lambda *args, **kwargs: self._call(method, args, kwargs)
 
     def _call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -46,13 +49,13 @@ class PatientClient:
                 with storing(self._root):
                     return method(*args, **kwargs)
             except Exception as error:
-                if not is_outage(error):
+                if not _is_outage(error):
                     raise
                 left = self._patience - (time.monotonic() - since)
                 if left <= 0:
                     raise OutOfReach(
-                        f"the tracking store {redact(self._uri)} has not answered for {self._patience:.0f} s: start it "
-                        "and run the same command again; it goes on where this one stopped"
+                        f"the tracking store {redact(self._uri)} does not answer: start it and run the same command "
+                        "again; it goes on where this one stopped"
                     ) from error
                 if wait == FIRST_WAIT_SECONDS:
                     log.warning("the tracking store %s does not answer; waiting for it", redact(self._uri))
@@ -60,7 +63,7 @@ class PatientClient:
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
-def is_outage(error: BaseException | None) -> bool:
+def _is_outage(error: BaseException | None) -> bool:
     """Whether an error means that the store is away for now: no connection, no answer in time, or a busy database."""
     while error is not None:
         if isinstance(error, FathomError):

@@ -7,11 +7,11 @@ is taken up again in place: same run id, params not logged again.
 import json
 import logging
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,8 +21,9 @@ import safetensors.numpy
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from src.errors import FathomError
+from src.errors import FathomError, OutOfReach, Unsynced
 from src.tracking import tags as tag
+from src.tracking.outbox import Outbox
 from src.tracking.ownership import (
     HEARTBEAT_SECONDS,
     complete_run,
@@ -54,7 +55,7 @@ class Run:
     """A claimed run. `claim` makes it; its methods write to MLflow."""
 
     def __init__(
-        self, store: Store, run_id: str, key: str, owner: str, *, already_complete: bool, resumed: bool
+        self, store: Store, run_id: str, found_by: dict[str, str], owner: str, *, already_complete: bool, resumed: bool
     ) -> None:
         self.id = run_id
         self.already_complete = already_complete
@@ -65,7 +66,14 @@ class Run:
         """The sentence of the attempt before, if it failed."""
         self.complete_now = already_complete
         self._store = store
-        self._key = key
+        # What may happen without the store does not wait for it: it is on disk, and sent when the store answers.
+        self._now = replace(store, client=store.at_once)
+        self._outbox = Outbox(store.at_once, run_id, store.root / "spool")
+        self._tables: list[dict[str, str]] = []
+        if already_complete:
+            self._outbox.discard()
+        self._found_by = found_by
+        self._key = found_by["key"]
         self._owner = owner
         self._spool: Spool | None = None
         self._wake = threading.Event()
@@ -87,29 +95,26 @@ class Run:
         columns = list(rows[0]) if rows else []
         table = {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}
         # MLflow's own log_table would append to the table of an interrupted attempt, and round numbers.
-        self._store.client.log_text(self.id, json.dumps(table, ensure_ascii=False), f"{name}.json")
-        known = json.loads(self._store.client.get_run(self.id).data.tags.get(tag.TABLES, "[]"))
+        self._outbox.put(f"{name}.json", json.dumps(table, ensure_ascii=False).encode())
         entry = {"path": f"{name}.json", "type": "table"}
-        self.set_tags({tag.TABLES: json.dumps([*(e for e in known if e != entry), entry])})
+        self._tables = [*(known for known in self._tables if known != entry), entry]
+        self.set_tags({tag.TABLES: json.dumps(self._tables)})
 
     def log_items(self, items: Mapping[str, np.ndarray]) -> None:
         """By metric its value for each test item, shape (items,), as the artifact `items.safetensors`."""
-        with tempfile.TemporaryDirectory() as scratch:
-            file = Path(scratch, ITEMS)
-            file.write_bytes(safetensors.numpy.save(dict(items)))
-            self._store.client.log_artifact(self.id, str(file))
+        self._outbox.put(ITEMS, safetensors.numpy.save(dict(items)))
 
     def log_artifacts(self, directory: Path, to: str | None = None) -> None:
         """Everything in a directory, below the artifact path `to`."""
-        self._store.client.log_artifacts(self.id, str(directory), to)
+        self._outbox.put_directory(directory, to)
 
     def log_file(self, file: Path, to: str) -> None:
         """One file, below the artifact path `to`."""
-        self._store.client.log_artifact(self.id, str(file), to)
+        self._outbox.put(f"{to}/{file.name}", file.read_bytes())
 
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
-        """A mapping as the artifact `path` (.json or .yaml)."""
-        self._store.client.log_dict(self.id, dict(values), path)
+        """A mapping as the artifact `path` (.json)."""
+        self._outbox.put(path, json.dumps(dict(values), indent=2).encode())
 
     def log_dataset(self, name: str, digest: str, source: str, context: str, n_rows: int) -> None:
         """A dataset input; `context` says what for (`training`, `evaluation`).
@@ -127,27 +132,47 @@ class Run:
         self._store.client.log_inputs(self.id, datasets=inputs)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        set_tags(self._store, self.id, _checked_tags(tags))
+        self._outbox.put_tags(_checked_tags(tags))
 
     def complete(self, metrics: Mapping[str, float] | None = None) -> None:
         """Write `metrics` (step 0) and all that is still unsent, then, last of all, that the run is complete.
 
+        Raises Unsynced where the store is away: nothing is lost, and the next claim of the key here completes the run.
         Raises FathomError, and leaves the run incomplete, if the store does not take the metrics or if another process
         has taken the run over.
         """
         self.log_metrics(metrics or {}, step=0)
+        try:
+            self._send_and_complete()
+        except OutOfReach as error:
+            self._outbox.finish(self._found_by)
+            raise Unsynced(
+                f"finished, unsynced: the tracking store {redact(self._store.uri)} does not answer, and the results "
+                f"wait in {self._outbox.directory.parent}; src/sync.py or the same command brings them to the store"
+            ) from error
+
+    def _send_and_complete(self) -> None:
+        self._outbox.send()
         self._send_all()
-        if not owns(self._store, self.id, self._owner):
+        if not owns(self._now, self.id, self._owner):
             raise FathomError(f"run {self.id} was taken over by another process while this one stood still")
-        rival = complete_run(runs_of_key(self._store, self._experiment(), self._key), self._key)
+        rival = complete_run(runs_of_key(self._now, self._experiment(), self._key), self._key)
         if rival is not None:
             raise FathomError(
                 f"run {rival.info.run_id} completed key {self._key} first; run {self.id} is left incomplete"
             )
         self._stop_keeper()
-        self.set_tags({tag.COMPLETE: "true"})
+        set_tags(self._now, self.id, {tag.COMPLETE: "true"})
         self.complete_now = True
-        self._store.client.set_terminated(self.id, "FINISHED")
+        self._outbox.discard()
+        self._now.client.set_terminated(self.id, "FINISHED")
+
+    def complete_if_finished(self) -> None:
+        """Complete the run if an earlier attempt computed everything while the store was away. Raises as `complete`."""
+        if self._outbox.finished:
+            self.complete()
+            self.close()
+            self.already_complete = True
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -161,6 +186,7 @@ class Run:
         """Bring params and tags up to date, send what an earlier attempt left, and start the heartbeat."""
         client = self._store.client
         known = client.get_run(self.id).data
+        self._tables = json.loads(known.tags.get(tag.TABLES, "[]"))
         self.last_failure = known.tags.get(tag.FAILURE)
         if self.last_failure is not None:
             client.delete_tag(self.id, tag.FAILURE)
@@ -179,8 +205,8 @@ class Run:
         try:
             self._open_spool().send()
             if failure is not None:
-                self.set_tags({tag.FAILURE: failure})
-            self._store.client.set_terminated(self.id, status)
+                set_tags(self._now, self.id, _checked_tags({tag.FAILURE: failure}))
+            self._now.client.set_terminated(self.id, status)
         except Exception as error:
             log.warning("run %s could not be marked %s: %s", self.id, status, one_line(error))
 
@@ -193,16 +219,18 @@ class Run:
         if self.already_complete:
             raise FathomError(f"run {self.id} is complete: nothing may be logged to it")
         if self._spool is None:
-            self._spool = Spool(self._store.client, self.id, self._store.root / "spool")
+            self._spool = Spool(self._now.client, self.id, self._store.root / "spool")
         return self._spool
 
     def _experiment(self) -> str:
-        return str(self._store.client.get_run(self.id).info.experiment_id)
+        return str(self._now.client.get_run(self.id).info.experiment_id)
 
     def _send_all(self) -> None:
         spool = self._open_spool()
         try:
             spool.send()
+        except OutOfReach:
+            raise
         except Exception as error:
             raise FathomError(
                 f"{len(spool)} metric values could not be written to {redact(self._store.uri)} ({one_line(error)}); "
@@ -218,7 +246,7 @@ class Run:
             try:
                 self._open_spool().send()
                 if time.monotonic() - beat >= HEARTBEAT_SECONDS:
-                    set_tags(self._store, self.id, ownership(self._owner))
+                    set_tags(self._now, self.id, ownership(self._owner))
                     beat = time.monotonic()
             except Exception as error:
                 if not warned:
@@ -259,6 +287,7 @@ def claim(
         tag.KIND: kind,
         tag.KEY: key,
     }
+    found_by = {"key": key, "kind": kind, "name": name, "study": study}
     experiment = store.experiment(study)
     owner = new_owner()
     with key_lock(store, key, name), _sigterm_as_exit():
@@ -267,14 +296,20 @@ def claim(
         if found.data.tags.get(tag.COMPLETE) == "true":
             if found.info.status != "FINISHED":
                 store.client.set_terminated(run_id, "FINISHED")  # it died between its last two writes
-            yield Run(store, run_id, key, owner, already_complete=True, resumed=False)
+            yield Run(store, run_id, found_by, owner, already_complete=True, resumed=False)
             return
-        run = Run(store, run_id, key, owner, already_complete=False, resumed=existed)
+        run = Run(store, run_id, found_by, owner, already_complete=False, resumed=existed)
+        run.complete_if_finished()
+        if run.already_complete:
+            yield run
+            return
         try:
             run.begin(flat, own_tags)
             yield run
             if not run.complete_now:
                 raise RuntimeError("the task ended without completing its run")
+        except Unsynced:
+            raise  # all is on disk
         except Exception as error:
             if not run.complete_now:
                 run.end("FAILED", one_line(error))

@@ -50,6 +50,11 @@ class Store:
     flush_seconds: float
 
     @property
+    def at_once(self) -> MlflowClient:
+        """The client without its patience: OutOfReach as soon as the store does not answer."""
+        return cast(MlflowClient, self.client.at_once()) if isinstance(self.client, PatientClient) else self.client
+
+    @property
     def database(self) -> Path | None:
         """The SQLite file, or None for every other store."""
         return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None

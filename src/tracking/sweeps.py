@@ -1,17 +1,28 @@
 """The parent run of a multirun, and the curves it holds."""
 
+import json
+import logging
 import math
+import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Param
+from mlflow.entities import Param, Run
 
+from src.errors import FathomError
 from src.tracking import tags as tag
 from src.tracking.ownership import key_lock, runs_of_key, set_tags
 from src.tracking.params import flat_params
 from src.tracking.provenance import provenance
+from src.tracking.runs import one_line
 from src.tracking.store import Store
+
+PAGE = 1000
+PLAN = "points.json"  # the artifact that says which points a sweep is made of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,12 +44,27 @@ class Sweep:
             if n not in held or not (held[n] == value or (math.isnan(held[n]) and math.isnan(value))):
                 self.store.client.log_metric(self.id, metric, value, step=n)
 
+    @property
+    def at_once(self) -> "Sweep":
+        """The same without patience: OutOfReach as soon as the store does not answer."""
+        return Sweep(replace(self.store, client=self.store.at_once), self.id)
+
+    def note(self, text: str) -> None:
+        """The description that MLflow's page of the run shows."""
+        set_tags(self.store, self.id, {"mlflow.note.content": text})
+
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
         """A mapping as the artifact `path` (.json or .yaml), such as the sweep's frozen configs."""
         self.store.client.log_dict(self.id, dict(values), path)
 
     def close(self, status: str) -> None:
-        """End as FINISHED, FAILED (a point failed) or KILLED."""
+        """End as FINISHED, FAILED (a point failed) or KILLED, which waits for no store that is away."""
+        if status == "KILLED":
+            try:
+                self.at_once.store.client.set_terminated(self.id, status)
+            except Exception as error:
+                log.warning("run %s could not be marked KILLED: %s", self.id, one_line(error))
+            return
         if status == "FINISHED":
             set_tags(self.store, self.id, {tag.COMPLETE: "true"})
         self.store.client.set_terminated(self.id, status)
@@ -61,3 +87,44 @@ def open_sweep(store: Store, study: str, key: str, name: str, params: Mapping[st
             flat = [Param(name, value) for name, value in flat_params(params or {}).items()]
             store.client.log_batch(run.info.run_id, params=flat)
     return Sweep(store, run.info.run_id)
+
+
+def begun(store: Store, study: str) -> set[str]:
+    """The keys of the study's points that were begun and are not complete."""
+    runs = all_runs(store, study, f"tags.`{tag.KIND}` = 'finetune' and attributes.status != 'FINISHED'")
+    return {run.data.tags[tag.KEY] for run in runs if tag.COMPLETE not in run.data.tags}
+
+
+def all_runs(store: Store, study: str, condition: str) -> list[Run]:
+    """The runs of a study that MLflow's filter finds, page by page."""
+    runs, token = list[Run](), None
+    experiment = store.client.get_experiment_by_name(study)
+    if experiment is None:
+        return runs
+    while True:
+        page = store.client.search_runs([experiment.experiment_id], condition, max_results=PAGE, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A point of a sweep, begun or not; `place` is (model, benchmark, method, recipe)."""
+
+    name: str
+    place: tuple[str, ...]
+    n_examples: int
+
+
+def newest_sweep(store: Store, study: str) -> tuple[Run, dict[str, Planned]]:
+    """The study's sweep that was opened last, with its points by key. Raises FathomError where there is none."""
+    sweeps = all_runs(store, study, f"tags.`{tag.KIND}` = 'sweep'")
+    if not sweeps:
+        raise FathomError(f"study {study} has no sweep in this store: check study and tracking.uri or tracking.root")
+    newest = max(sweeps, key=lambda run: (run.info.status == "RUNNING", run.info.end_time or 0, run.info.start_time))
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = json.loads(Path(store.client.download_artifacts(newest.info.run_id, PLAN, scratch)).read_text())
+    points = {key: Planned(of["name"], tuple(of["place"]), of["n_examples"]) for key, of in plan.items()}
+    return newest, points

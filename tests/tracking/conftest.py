@@ -35,6 +35,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def start(code: str, *arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
