@@ -52,7 +52,7 @@ class ProcessesLauncher(Launcher):
             every_point_is_complete = sweep(jobs, launcher)
         except FathomError as error:
             print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+            sys.exit(error.exit_status)
         if not every_point_is_complete:
             sys.exit(1)  # sweep() has said which are not and why; Hydra would show the first one's traceback
         return [JobReturn(overrides=job.overrides, cfg=job.frozen, status=JobStatus.COMPLETED) for job in jobs]

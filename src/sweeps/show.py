@@ -125,7 +125,7 @@ def show_results(console: Console, results: Sequence[Result]) -> None:
     console.print(table)
     for result in sorted(results, key=lambda result: result.outcome):
         if not result.outcome.good:
-            told = escape(f"{result.point.name}: {result.reason}")
+            told = escape(f"{result.point.name}: {result.reason.removeprefix(f'{result.outcome}: ')}")
             console.print(f"[red]{result.outcome}[/red] {told}", highlight=False, soft_wrap=True)
             if result.log:
                 console.print(f"    {result.log}", markup=False, highlight=False, soft_wrap=True)

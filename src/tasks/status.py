@@ -46,6 +46,8 @@ def look(store: Store, study: str) -> tuple[View, bool]:
     waiting = [(of.place, of.n_examples) for key, of in planned.items() if key not in states]
     again = [(of.place, of.n_examples) for of in states.values() if of.status == "interrupted"]
     running = sweep.info.status == "RUNNING"
+    # Without a point at work it was cut off, or is between two of them.
+    state = sweep.info.status.lower() if at_work or not running else "no point at work"
     now = time.time()
     left = seconds_left(
         [(of.place, of.n_examples, now - of.since) for of in at_work],
@@ -54,7 +56,7 @@ def look(store: Store, study: str) -> tuple[View, bool]:
         len(at_work),
     )
     view = View(
-        f"{sweep.info.run_name} ({sweep.info.status.lower()})",
+        f"{sweep.info.run_name} ({state})",
         len(planned),
         {kind: count[kind] for kind in KINDS} | {"waiting": len(waiting)},
         [AtWork(of.name, of.since, of.step, of.loss) for of in at_work],

@@ -32,6 +32,9 @@ from src.tracking.relocation import follow_move
 from src.tracking.secrets import redact
 from src.tracking.storage_errors import storing
 
+# An outage is said once, by PatientClient and by whoever keeps what waits; not at every retry of a request.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
 SQLITE = "sqlite:///"
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
