@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui server study results bench bench-forecast nightly-install gc clean
+.PHONY: quickstart test check lint ui server study results plans bench bench-forecast nightly-install gc clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -60,6 +60,13 @@ results: $(READY)
 	cp multirun/analysis/power_law/results.md docs/data/power_law/tables.md
 	cp multirun/analysis/power_law/laws/*-accuracy.png multirun/analysis/power_law/laws/*-errors.png \
 	   multirun/analysis/power_law/laws/*-training.png docs/pictures/power_law/
+
+# The tables of docs/plan.md: what fits on how many GPUs.
+HUB_MODELS := llama2_7b,mistral_7b,llama3_8b,llama2_13b,llama2_70b,llama3_70b
+PLAN := src/train.py -m plan=true model=$(HUB_MODELS) trainer.devices=1,4,8 benchmark=gsm8k n_examples=1000
+plans: $(READY)
+	$(BIN)/python $(PLAN) method=full,lora trainer=fsdp
+	$(BIN)/python $(PLAN) method=qlora trainer=ddp
 
 bench: $(READY)
 	$(BIN)/python bench/training_step.py

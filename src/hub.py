@@ -1,6 +1,7 @@
 """The Hugging Face hub: what of a repository lies in the local cache, and whether the rest can be asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -38,3 +39,13 @@ def require_hub(what: str, instead: str) -> None:
         raise FathomError(
             f"{what} is not in the local cache and the hub at {constants.ENDPOINT} does not answer. {instead}"
         ) from error
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Within, the hub counts as out of reach: what is not in the local cache is not there."""
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

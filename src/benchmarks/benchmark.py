@@ -86,6 +86,10 @@ class Benchmark(BaseModel, ABC):
     max_new_tokens: int = Field(gt=0, description="longest completion that evaluation generates, in tokens")
     test_limit: int | None = Field(default=None, gt=0, description="evaluate on the first so many test items only")
 
+    def __hash__(self) -> int:
+        """Pools and test sets are kept by benchmark, and some have fields that are mappings."""
+        return hash(self.model_dump_json())
+
     @abstractmethod
     def pool(self) -> list[Example]:
         """All training examples. Raises BadData."""

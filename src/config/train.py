@@ -31,6 +31,7 @@ class TrainConfig(Measuring):
     method: Method
     recipe: Recipe
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
+    plan: bool = Field(default=False, description="say what it would take, run nothing")
 
     @property
     def learning_rates(self) -> list[float]:

@@ -29,13 +29,13 @@ def answer_nll(
         batch_tokens = min(batch_tokens, _CPU_TOKENS)
     losses = [(0.0, 0)] * len(items)
     for batch in length_sorted_batches([len(prompt) + len(answer) for prompt, answer in items], batch_tokens):
-        nll = _batch_nll(model, [items[i] for i in batch]).split([len(items[i][1]) for i in batch])
+        nll = batch_nll(model, [items[i] for i in batch]).split([len(items[i][1]) for i in batch])
         for i, answer in zip(batch, nll, strict=True):
             losses[i] = (float(answer.double().sum()), len(answer))
     return losses
 
 
-def _batch_nll(model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+def batch_nll(model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """The loss of every answer token of `items`, one item after the other."""
     width = max(len(prompt) + len(answer) for prompt, answer in items)
     # Padding on the right needs no attention mask: nothing looks ahead.

@@ -43,6 +43,11 @@ class ProcessesLauncher(Launcher):
             frozen = [self._freeze(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
             checked = [check(config, TrainConfig) for _, config in frozen]
             # Imported only now: a wrong key anywhere in the sweep answers at once.
+            if checked[0].plan:
+                from src.tasks.plan import plan_all
+
+                plan_all(checked)
+                return []
             from src.sweeps.sweep import Job, sweep
 
             jobs = [

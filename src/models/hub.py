@@ -16,7 +16,7 @@ def require_access(path: str, revision: str | None) -> None:
 
     The sentence says what would help: licence and login, a network, or a local directory. Downloads nothing.
     """
-    if _here(path, revision) is not None:
+    if here(path, revision) is not None:
         return
     remedy = (
         f"Accept the licence at {constants.ENDPOINT}/{path}, then `hf auth login` or set HF_TOKEN; "
@@ -36,9 +36,10 @@ def require_access(path: str, revision: str | None) -> None:
 def locate(path: str, revision: str | None) -> Path:
     """The directory that holds the model's config, weights and tokenizer; downloaded where it is not here yet."""
     require_access(path, revision)
-    return _here(path, revision) or Path(snapshot_download(path, revision=revision, allow_patterns=WANTED))
+    return here(path, revision) or Path(snapshot_download(path, revision=revision, allow_patterns=WANTED))
 
 
-def _here(path: str, revision: str | None) -> Path | None:
+def here(path: str, revision: str | None) -> Path | None:
+    """The directory of the model where it need not be downloaded."""
     local = Path(path).expanduser()
     return local.resolve() if (local / "config.json").is_file() else cached(path, "model", WANTED, revision)

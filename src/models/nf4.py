@@ -11,7 +11,7 @@ from src.models.optional import bitsandbytes
 def quantise(model: PreTrainedModel, compute_dtype: Dtype) -> None:
     """Keep the weights of the blocks' linear layers in 4 bits; they are frozen, and multiplied in `compute_dtype`."""
     bnb = bitsandbytes("method=qlora")
-    for parent, name, layer in _linear_layers(model):
+    for parent, name, layer in linear_layers(model):
         kept = bnb.nn.Linear4bit(
             layer.in_features,
             layer.out_features,
@@ -33,7 +33,7 @@ def quantise(model: PreTrainedModel, compute_dtype: Dtype) -> None:
 def round_to_nf4(model: PreTrainedModel) -> None:
     """Give the weights that `quantise` would keep in 4 bits the values that it would keep."""
     bnb = bitsandbytes("method=qlora")
-    for _, _, layer in _linear_layers(model):
+    for _, _, layer in linear_layers(model):
         weight = layer.weight.data.to(_device())
         kept, state = bnb.functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
         layer.weight.data.copy_(bnb.functional.dequantize_4bit(kept, state))
@@ -43,7 +43,7 @@ def is_quantised(model: Module) -> bool:
     return getattr(model, "is_loaded_in_4bit", False)
 
 
-def _linear_layers(model: PreTrainedModel) -> list[tuple[Module, str, Linear]]:
+def linear_layers(model: PreTrainedModel) -> list[tuple[Module, str, Linear]]:
     """The linear layers of the model's blocks, each with its parent and its name there."""
     return [
         (parent, name, layer)

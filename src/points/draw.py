@@ -7,6 +7,7 @@ from itertools import islice
 from src.benchmarks.benchmark import Example
 from src.benchmarks.data.nested_subset import ranked
 from src.config.method import InContext
+from src.config.train import TrainConfig
 from src.errors import FathomError
 from src.models.prompt import Encoded, PromptFormat, Shot
 from src.modules.batch import Layout
@@ -44,9 +45,11 @@ def draw(point: Point, prompts: PromptFormat) -> Drawn:
     return Drawn([order[place] for place, _ in first], [encoded for _, encoded in first], val)
 
 
-def training_data(point: Point, train: list[Encoded], val: list[Encoded], steps: int | None = None) -> FinetuneData:
+def training_data(
+    config: TrainConfig, train: list[Encoded], val: list[Encoded], steps: int | None = None
+) -> FinetuneData:
     """The examples in optimiser steps: as many as the recipe says, at most its bound where it leaves the end open."""
-    config, recipe = point.config, point.config.recipe
+    recipe = config.recipe
     plan = step_plan(
         len(train),
         recipe.batch_size_for(config.n_examples),

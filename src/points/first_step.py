@@ -17,7 +17,7 @@ def show_first_step(point: Point) -> None:
     console = Console()
     tokenizer = point.base.tokenizer()
     drawn = draw(point, PromptFormat(tokenizer, point.config.model.plain_prompt))
-    data = training_data(point, drawn.train, drawn.val)
+    data = training_data(point.config, drawn.train, drawn.val)
     passes = [part for rank in range(data.world_size) for part in data.passes(0, rank)]  # one rank's after another's
     for number, part in enumerate(passes, start=1):
         rows, width = part.input_ids.shape

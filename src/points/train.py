@@ -9,9 +9,11 @@ from pathlib import Path
 from shutil import rmtree
 
 from lightning import Trainer
+from transformers import PreTrainedModel
 
 from src.config.method import Adapters, QLora
 from src.config.model import Dtype
+from src.config.train import TrainConfig
 from src.errors import FathomError
 from src.models.lora import add_adapters
 from src.models.nf4 import quantise
@@ -78,8 +80,8 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
         elif len(trials.rates) > 1:
             kept = trials.searched(drawn.train, drawn.val)
         else:
-            kept = trials.run("once", trials.rates[0], training_data(point, drawn.train, drawn.val))
-    plan = training_data(point, drawn.train, []).plan
+            kept = trials.run("once", trials.rates[0], training_data(point.config, drawn.train, drawn.val))
+    plan = training_data(point.config, drawn.train, []).plan
     facts = {
         "train/optimizer_steps": kept.kept_step,
         "train/total_steps": trials.steps,
@@ -127,7 +129,7 @@ class _Trials:
         diverged: TrainingDiverged | None = None
         for lr in self.rates:
             try:
-                tried.append(self.run(_named(lr), lr, training_data(self.point, train, val)))
+                tried.append(self.run(_named(lr), lr, training_data(self.point.config, train, val)))
                 if tried[-1].loss > min(trial.loss for trial in tried):
                     break
             except TrainingDiverged as error:
@@ -165,13 +167,15 @@ class _Trials:
                 break
         _, steps, lr, folds = min(found, key=lambda candidate: candidate[:2])
         self._log_curve(curves[lr])
-        kept = self.run("all", lr, training_data(self.point, train, [], steps))
+        kept = self.run("all", lr, training_data(self.point.config, train, [], steps))
         return replace(kept, bound_hit=any(fold.bound_hit for fold in folds), curve=curves[lr])
 
     def _fold(self, fold: int, train: list[Encoded], lr: float) -> Trial:
         held_out = train[fold :: self.recipe.folds]
         rest = [example for i, example in enumerate(train) if i % self.recipe.folds != fold]
-        return self.run(f"{_named(lr)}_fold_{fold}", lr, training_data(self.point, rest, held_out), keep_weights=False)
+        return self.run(
+            f"{_named(lr)}_fold_{fold}", lr, training_data(self.point.config, rest, held_out), keep_weights=False
+        )
 
     def run(self, name: str, lr: float, data: FinetuneData, keep_weights: bool = True) -> Trial:
         """Train once, in the folder `name`; until convergence if there is something to validate on."""
@@ -230,31 +234,13 @@ class _Trials:
         return trial, trainer.is_global_zero
 
     def _fit(self, folder: Path, lr: float, data: FinetuneData, validation: Validation, keep_weights: bool) -> Trainer:
-        config, recipe = self.point.config, self.recipe
-        dtype: Dtype | None = "bfloat16" if recipe.optimizer == "adamw_bf16_stochastic" else None
+        config, dtype = self.point.config, held_dtype(self.point.config)
         if config.trainer.strategy == "fsdp" and global_rank(config.trainer) > 0:
             model = self.start.skeleton(dtype)  # the first rank sends the weights
         else:
             model, _ = self.start.load(dtype)
-        if isinstance(config.method, QLora):
-            quantise(model, compute_dtype(config.trainer))
-        if config.trainer.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
-        if isinstance(config.method, Adapters):
-            model = add_adapters(model, config.method, config.seed)
-        optimisation = Optimisation(
-            total_steps=len(data.plan),
-            lr=lr,
-            schedule=recipe.schedule,
-            warmup_steps=recipe.warmup(len(data.plan)),
-            weight_decay=recipe.weight_decay,
-            beta1=recipe.beta1,
-            beta2=recipe.beta2,
-            grad_clip=recipe.grad_clip,
-            seed=config.seed,
-            optimizer=recipe.optimizer,
-        )
-        model.train()
+        model = trainable(model, config)
+        optimisation = optimisation_of(config, lr, len(data.plan))
         module = CausalLM(model, optimisation, data.passes_per_step)
         doing = f"training {self.point.name} with trainer.micro_batch_tokens={data.layout.micro_batch_tokens}"
         with within_memory(doing, LESS_MEMORY, PassesTooLarge):
@@ -272,6 +258,39 @@ class _Trials:
     def _log_curve(self, curve: list[tuple[int, float]]) -> None:
         for step, loss in curve:
             self.sink({"val/loss": loss}, step)
+
+
+def held_dtype(config: TrainConfig) -> Dtype | None:
+    """What weights are held in while they are trained; None: what the model's section says."""
+    return "bfloat16" if config.recipe.optimizer == "adamw_bf16_stochastic" else None
+
+
+def trainable(model: PreTrainedModel, config: TrainConfig) -> PreTrainedModel:
+    """The model as the method trains it."""
+    if isinstance(config.method, QLora):
+        quantise(model, compute_dtype(config.trainer))
+    if config.trainer.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    if isinstance(config.method, Adapters):
+        model = add_adapters(model, config.method, config.seed)
+    model.train()
+    return model
+
+
+def optimisation_of(config: TrainConfig, lr: float, total_steps: int) -> Optimisation:
+    recipe = config.recipe
+    return Optimisation(
+        total_steps=total_steps,
+        lr=lr,
+        schedule=recipe.schedule,
+        warmup_steps=recipe.warmup(total_steps),
+        weight_decay=recipe.weight_decay,
+        beta1=recipe.beta1,
+        beta2=recipe.beta2,
+        grad_clip=recipe.grad_clip,
+        seed=config.seed,
+        optimizer=recipe.optimizer,
+    )
 
 
 def _named(lr: float) -> str:
