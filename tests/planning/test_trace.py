@@ -48,9 +48,7 @@ def peak_of(run, model):
     ("method", "precision", "checkpointing"),
     [
         ({"name": "full"}, "32-true", False),
-        ({"name": "full"}, "bf16-mixed", False),
         ({"name": "full"}, "bf16-mixed", True),
-        (LORA, "32-true", True),
         (LORA, "bf16-mixed", False),
         (QLORA, "bf16-mixed", True),
     ],
