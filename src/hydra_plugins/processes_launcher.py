@@ -48,6 +48,7 @@ class ProcessesLauncher(Launcher):
 
                 plan_all(checked)
                 return []
+
             from src.sweeps.sweep import Job, sweep
 
             jobs = [

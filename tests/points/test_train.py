@@ -256,7 +256,7 @@ def test_where_memory_runs_out_passes_are_halved_and_training_goes_on_to_the_sam
     )
     point = identify(config)
     start, drawn = Start(point.base, None), draw(point, PromptFormat(point.base.tokenizer(), "{prompt} "))
-    assert training_data(point, drawn.train, []).passes_per_step == 1
+    assert training_data(point.config, drawn.train, []).passes_per_step == 1
     points_train.train(point, start, drawn, tmp_path / "plenty", lambda metrics, step: None)
     sizes = little_memory(60)
     logged = []
