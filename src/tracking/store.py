@@ -17,9 +17,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-# Of a database server: by default a process may hold 15 connections, and a hundred workers more than the server has.
-os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "1")
-os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW", "1")
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -132,6 +129,9 @@ def _database_client(uri: str, root: Path) -> MlflowClient:
     locks.mkdir(parents=True, exist_ok=True)
     # It reports a new table, and shows the traceback of every error that it raises as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    if not uri.startswith(SQLITE):
+        # By default a process keeps five connections, and a hundred workers more than a server has.
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "1")
     with FileLock(locks / "store.lock"):
         try:
             with storing(root):

@@ -107,9 +107,10 @@ def test_bfloat16_runs_and_stops(engine: type[Any]) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_progress_counts_every_completion_once(model: PreTrainedModel, engine: type[Any]) -> None:
-    calls: list[int] = []
-    engine(model, STOPS, 400).generate(draw_prompts(30), 20, calls.append)
-    assert sum(calls) == 30
+    calls: list[dict[int, list[int]]] = []
+    answers = engine(model, STOPS, 400).generate(draw_prompts(30), 20, calls.append)
+    assert sum(len(call) for call in calls) == 30
+    assert {item: answer for call in calls for item, answer in call.items()} == dict(enumerate(answers))
     assert len(calls) > 1
 
 

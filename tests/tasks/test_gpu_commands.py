@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from src.config.check import check
@@ -65,6 +66,7 @@ def run(overrides):
 def run_again(overrides):
     """The second time all ranks find the run complete, and none waits for another to train."""
     run(overrides)
+    torch.distributed.barrier()  # the first rank goes on to evaluate when the others are done
     run(overrides)
 
 

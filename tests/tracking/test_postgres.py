@@ -87,7 +87,7 @@ def test_a_point_whose_process_was_killed_goes_on_and_its_metrics_are_there(
     assert store.client.get_run(run.id).data.tags[tag.COMPLETE] == "true"
 
 
-def test_a_worker_holds_two_connections_at_most(
+def test_a_worker_keeps_one_connection(
     database: str, server: str, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     open_store(database, tmp_path)
@@ -98,9 +98,14 @@ def test_a_worker_holds_two_connections_at_most(
     name = database.rpartition("/")[2]
     with psycopg.connect(f"{server}/postgres") as connection:
         of = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
-        answer = connection.execute(of, (name,)).fetchone()
-    assert answer is not None
-    assert len(workers) < answer[0] <= 2 * (len(workers) + 1)  # this process has opened the store too
+        held = []
+        for _ in range(20):
+            answer = connection.execute(of, (name,)).fetchone()
+            assert answer is not None
+            held.append(answer[0])
+            connection.rollback()  # within a transaction the server shows one picture
+            time.sleep(0.1)
+    assert len(workers) < min(held) <= len(workers) + 1  # this process has opened the store too
 
 
 @pytest.mark.slow
