@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check lint ui server study results plans bench bench-forecast nightly-install gc clean
+.PHONY: quickstart test test-slow check lint ui server study results plans bench bench-forecast nightly-install gc clean
 
 quickstart: $(READY)
 	$(BIN)/python src/pretrain.py model=tiny_llama3
@@ -16,7 +16,11 @@ quickstart: $(READY)
 	@echo "      $(BIN)/python src/train.py -m model=llama3_8b benchmark=gsm8k n_examples=10,100,1000   (on a GPU)"
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --durations=25
+	$(BIN)/python -m pytest -n 2 -m "not slow" --durations=25
+
+# Sweeps that are killed, servers that die: minutes more, which .ci/run takes as well.
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n 2 -m slow --durations=25
 
 # For every save: what is quick and breaks most often.
 check: lint
