@@ -23,13 +23,19 @@ def token_nll(model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, t
     """
     hidden = model.get_decoder()(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
     chosen = targets != IGNORE
-    states, wanted = hidden[chosen], targets[chosen]
+    return state_nll(model, hidden[chosen], targets[chosen])
+
+
+def state_nll(model: PreTrainedModel, states: Tensor, targets: Tensor) -> Tensor:
+    """As `token_nll`, from the hidden states (targets, width) that predict the targets."""
     head = model.get_output_embeddings()
     at_a_time = max(1, LOGITS // model.config.vocab_size)
-    if len(wanted) <= at_a_time:
-        return _nll(head, states, wanted)
+    if len(targets) <= at_a_time:
+        return _nll(head, states, targets)
+    chunks = zip(states.split(at_a_time), targets.split(at_a_time), strict=True)
+    if not torch.is_grad_enabled():
+        return torch.cat([_nll(head, some, target) for some, target in chunks])
     # The backward pass computes a chunk's logits again rather than finding all of them kept.
-    chunks = zip(states.split(at_a_time), wanted.split(at_a_time), strict=True)
     return torch.cat([checkpoint(_nll, head, some, target, use_reentrant=False) for some, target in chunks])
 
 

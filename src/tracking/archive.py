@@ -8,7 +8,7 @@ inputs stay as they were. A run whose key the store has already is left as it is
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def export_study(store: Store, study: str, to: Path, on_run: Callable[[str], Non
     `on_run` is called with each run's name. Raises FathomError for a study that does not exist or has no complete run.
     """
     experiment = store.client.get_experiment_by_name(study)
-    runs = [] if experiment is None else [run for run in _runs(store, experiment.experiment_id) if _kept(run)]
+    runs = [] if experiment is None else [run for run in store.runs([experiment.experiment_id]) if _kept(run)]
     if experiment is None or not any(tag.COMPLETE in run.data.tags for run in runs):
         raise FathomError(
             f"study {study} has no complete run to export: is tracking.root or tracking.uri the right one?"
@@ -109,7 +109,7 @@ def _make(
     new_ids: Mapping[str, str],
 ) -> str:
     """The run in the store; that it is complete is written last."""
-    tags = {name: new_ids.get(value, value) for name, value in run["tags"].items()}
+    tags = {name: " ".join(new_ids.get(word, word) for word in value.split(" ")) for name, value in run["tags"].items()}
     last = {tag.COMPLETE: tags.pop(tag.COMPLETE)} if tag.COMPLETE in tags else {}
     made = store.client.create_run(
         experiment, start_time=run["started"], tags={**tags, ORIGIN: old}, run_name=run["name"]
@@ -163,13 +163,3 @@ def _described(store: Store, run: Run) -> dict[str, Any]:
         "metrics": metrics,
         "inputs": inputs,
     }
-
-
-def _runs(store: Store, experiment: str) -> Iterator[Run]:
-    token = None
-    while True:
-        page = store.client.search_runs([experiment], max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return

@@ -97,10 +97,4 @@ def _entries(root: Path, folder: str) -> list[Path]:
 def _runs(store: Store) -> Iterator[Run]:
     """All runs of all studies, those deleted in MLflow too."""
     experiments = [e.experiment_id for e in store.client.search_experiments(view_type=ViewType.ALL, max_results=1000)]
-    token = None
-    while True:
-        page = store.client.search_runs(experiments, run_view_type=ViewType.ALL, max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return store.runs(experiments, run_view_type=ViewType.ALL)

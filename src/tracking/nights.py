@@ -40,13 +40,5 @@ def accept_night(store: Store, study: str, date: str) -> None:
 
 def _judged(store: Store, study: str) -> Iterator[Night]:
     wanted = f"tags.`{tag.KIND}` = 'night' and tags.`{tag.COMPLETE}` = 'true'"
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment(study)], wanted, max_results=1000, order_by=["attributes.end_time"], page_token=token
-        )
-        for run in page:
-            yield Night(run.data.params["night"], run.data.params["points"], run.data.tags[tag.NIGHT], run.info.run_id)
-        token = page.token
-        if not token:
-            return
+    for run in store.runs([store.experiment(study)], wanted, order_by=["attributes.end_time"]):
+        yield Night(run.data.params["night"], run.data.params["points"], run.data.tags[tag.NIGHT], run.info.run_id)

@@ -19,10 +19,9 @@ from mlflow.exceptions import MlflowException
 from src.errors import FathomError
 from src.tracking import tags as tag
 from src.tracking.relocation import local_path
-from src.tracking.store import ITEMS, Store
+from src.tracking.store import ITEMS, PAGE, Store
 
 PREDICTIONS = "predictions"
-PAGE = 1000
 DOWNLOADS = 16  # at once
 
 
@@ -228,22 +227,16 @@ def _rows(store: Store, experiment: str) -> Iterator[Row]:
 
 def _rows_from_api(store: Store, experiment: str) -> Iterator[Row]:
     wanted = f"tags.`{tag.KIND}` = 'finetune' and tags.`{tag.COMPLETE}` = 'true'"
-    token = None
-    while True:
-        page = store.client.search_runs([experiment], filter_string=wanted, max_results=PAGE, page_token=token)
-        for run in page:
-            metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
-            yield Row(
-                run.info.run_id,
-                run.data.tags[tag.KEY],
-                run.info.end_time or 0,
-                run.info.artifact_uri,
-                dict(run.data.params),
-                metrics,
-            )
-        token = page.token
-        if not token:
-            return
+    for run in store.runs([experiment], wanted):
+        metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
+        yield Row(
+            run.info.run_id,
+            run.data.tags[tag.KEY],
+            run.info.end_time or 0,
+            run.info.artifact_uri,
+            dict(run.data.params),
+            metrics,
+        )
 
 
 _POINTS = """

@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
@@ -35,6 +37,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 SQLITE = "sqlite:///"
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
+PAGE = 1000  # runs at a time
 PATIENCE_SECONDS = 600.0
 # By this tag MLflow's UI opens a study as training runs; newer versions go by the browser instead (src/tracking/ui.py).
 KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
@@ -85,6 +88,16 @@ class Store:
         if KIND not in found.tags:  # made by MLflow's own command or an older version of this project
             self.client.set_experiment_tag(found.experiment_id, KIND, TRAINING)
         return str(found.experiment_id)
+
+    def runs(self, experiments: Sequence[str], condition: str = "", **more: Any) -> Iterator[Run]:
+        """All runs of the experiments that meet an MLflow filter, page by page; `more` goes to MLflow's search_runs."""
+        token = None
+        while True:
+            page = self.client.search_runs(list(experiments), condition, max_results=PAGE, page_token=token, **more)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _artifacts(self) -> str | None:
         """A tracking server keeps artifacts where it likes."""

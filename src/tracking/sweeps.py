@@ -19,7 +19,6 @@ from src.tracking.provenance import provenance
 from src.tracking.runs import one_line
 from src.tracking.store import Store
 
-PAGE = 1000
 PLAN = "points.json"  # the artifact that says which points a sweep is made of
 
 log = logging.getLogger(__name__)
@@ -96,17 +95,9 @@ def begun(store: Store, study: str) -> set[str]:
 
 
 def all_runs(store: Store, study: str, condition: str) -> list[Run]:
-    """The runs of a study that MLflow's filter finds, page by page."""
-    runs, token = list[Run](), None
+    """The runs of a study that MLflow's filter finds; none of a study that does not exist."""
     experiment = store.client.get_experiment_by_name(study)
-    if experiment is None:
-        return runs
-    while True:
-        page = store.client.search_runs([experiment.experiment_id], condition, max_results=PAGE, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+    return [] if experiment is None else list(store.runs([experiment.experiment_id], condition))
 
 
 @dataclass(frozen=True)

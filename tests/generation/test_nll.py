@@ -5,7 +5,6 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedModel
 
-from src.generation import nll
 from src.generation.nll import answer_nll
 
 SHAPE = {
@@ -58,7 +57,7 @@ def test_the_loss_of_the_full_logits(model: PreTrainedModel, batch_tokens: int) 
 def test_the_output_layer_in_chunks_changes_nothing(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     items = draw_items(30)
     whole = answer_nll(model, items, 10_000)
-    monkeypatch.setattr(nll, "_LOGITS", 64 * 7)
+    monkeypatch.setattr("src.models.loss.LOGITS", 64 * 7)
     assert [loss for loss, _ in answer_nll(model, items, 10_000)] == pytest.approx(
         [loss for loss, _ in whole], rel=1e-5
     )
