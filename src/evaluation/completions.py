@@ -2,26 +2,28 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
-from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.benchmark import Benchmark, Example
 from src.benchmarks.lm_eval import LmEval, harness_results
 from src.config.generation import Greedy, Sampled
 from src.config.measuring import Measuring
+from src.evaluation.answers import answer, forget_answers
 from src.generation.engine import Engine
 from src.generation.greedy import GreedyEngine
 from src.generation.hf import HfEngine
-from src.generation.nll import answer_nll
+from src.generation.nll import nll_of_batches
 from src.generation.precision import move
 from src.generation.sampled import SampledEngine
 from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat, Shot
+from src.modules.ranks import Ranks
 from src.modules.training import compute_dtype
 
 LESS_MEMORY = "lower generation.batch_tokens or benchmark.max_new_tokens (docs/memory.md)"
@@ -61,34 +63,28 @@ def complete(
 ) -> None:
     """Complete every test item and measure the loss of the reference answers; `shots` stand in front of every prompt.
 
-    The completions are in `file` once all are there. Answers of an earlier try that was interrupted are taken over, but
-    not where tokens are drawn: which are depends on all that were drawn before.
+    All ranks must call it: each completes a share. The completions are in `file` once all are there; answers of an
+    earlier try that was interrupted are taken over.
     """
+    ranks = Ranks(config.trainer)
     prepare(model, config, device)
     parameters = sum(p.numel() for p in model.parameters())
     if isinstance(benchmark, LmEval):
-        write_completions(file, Completions(parameters, harness=harness_results(model, tokenizer, benchmark)))
+        if ranks.first:
+            write_completions(file, Completions(parameters, harness=harness_results(model, tokenizer, benchmark)))
         return
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     started = time.perf_counter()
-    losses = _losses(model, prompts, test, shots, config.generation.batch_tokens)
+    losses = _losses(model, prompts, test, shots, config.generation.batch_tokens, ranks)
     nll_seconds = time.perf_counter() - started
 
     samples = config.generation.samples if isinstance(config.generation, Sampled) else 1
     asked = [prompts.encode_prompt(example.prompt, shots) for example in test for _ in range(samples)]
-    answers = _Answers(file.with_suffix(".jsonl"), resumable=samples == 1)
-    left = [i for i in range(len(asked)) if i not in answers.tokens]
+    engine = partial(_engine, model, prompts, config.generation)
     started = time.perf_counter()
-    with Progress(disable=not config.trainer.progress_bar, transient=True) as progress:
-        bar = progress.add_task("evaluating", total=len(left))
-
-        def keep(finished: Mapping[int, list[int]]) -> None:
-            answers.add({left[i]: tokens for i, tokens in finished.items()})
-            progress.update(bar, advance=len(finished))
-
-        engine = _engine(model, prompts, config.generation)
-        engine.generate([asked[i] for i in left], benchmark.max_new_tokens, on_finished=keep)
-    tokens = [answers.tokens[i] for i in range(len(asked))]
+    tokens = answer(asked, benchmark.max_new_tokens, engine, file, ranks, config.trainer.progress_bar)
+    if not ranks.first:
+        return
     completions = Completions(
         parameters,
         texts=[prompts.decode(of, shots) for of in tokens],
@@ -97,7 +93,7 @@ def complete(
         seconds={"generate": time.perf_counter() - started, "nll": nll_seconds},
     )
     write_completions(file, completions)
-    answers.remove()
+    forget_answers(file)
 
 
 def prepare(model: PreTrainedModel, config: Measuring, device: torch.device) -> None:
@@ -106,46 +102,30 @@ def prepare(model: PreTrainedModel, config: Measuring, device: torch.device) -> 
     model.eval()
 
 
-class _Answers:
-    """Token ids by item, written down as they come: a line each in a file that outlives an interruption."""
-
-    def __init__(self, file: Path, resumable: bool) -> None:
-        self.file = file
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self.tokens: dict[int, list[int]] = {}
-        if resumable and file.exists():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                if line.endswith("]]"):  # the last may be torn
-                    item, tokens = json.loads(line)
-                    self.tokens[item] = tokens
-        file.write_text("".join(map(_line, self.tokens.items())), encoding="utf-8")
-
-    def add(self, finished: Mapping[int, list[int]]) -> None:
-        self.tokens.update(finished)
-        with self.file.open("a", encoding="utf-8") as file:
-            file.writelines(map(_line, finished.items()))
-
-    def remove(self) -> None:
-        self.file.unlink()
-
-
-def _line(answer: tuple[int, list[int]]) -> str:
-    return json.dumps(answer) + "\n"
-
-
 def _losses(
-    model: PreTrainedModel, prompts: PromptFormat, test: Sequence[Example], shots: Sequence[Shot], batch_tokens: int
+    model: PreTrainedModel,
+    prompts: PromptFormat,
+    test: Sequence[Example],
+    shots: Sequence[Shot],
+    batch_tokens: int,
+    ranks: Ranks,
 ) -> list[tuple[float, int] | None]:
+    """By test item, on the first rank. Whole batches are shared out, so that the losses are those of one rank."""
     with_reference = [i for i, example in enumerate(test) if example.answer]
     encoded = [prompts.encode(test[i].prompt, test[i].answer, shots) for i in with_reference]
-    losses = answer_nll(model, [(e.prompt, e.answer) for e in encoded], batch_tokens)
-    of = dict(zip(with_reference, losses, strict=True))
+    batches = slice(ranks.rank, None, ranks.size)
+    losses = nll_of_batches(model, [(e.prompt, e.answer) for e in encoded], batch_tokens, batches)
+    of = {with_reference[i]: loss for each in ranks.gathered(losses) for i, loss in each.items()}
     return [of.get(i) for i in range(len(test))]
 
 
-def _engine(model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | Sampled) -> Engine:
+def _engine(
+    model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | Sampled, places: Sequence[int]
+) -> Engine:
+    """The engine that answers the prompts in these places."""
     if isinstance(generation, Sampled):
-        return SampledEngine(model, prompts.stop_ids, generation.batch_tokens, generation.temperature, generation.seed)
+        temperature, seed = generation.temperature, generation.seed
+        return SampledEngine(model, prompts.stop_ids, generation.batch_tokens, temperature, seed, places)
     engine = GreedyEngine if generation.name == "greedy" else HfEngine
     return engine(model, prompts.stop_ids, generation.batch_tokens)
 

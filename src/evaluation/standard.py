@@ -9,10 +9,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.benchmark import Benchmark, Example
 from src.config.measuring import Measuring
+from src.evaluation.answers import answer, forget_answers
 from src.evaluation.completions import LESS_MEMORY, Completions, prepare, write_completions
 from src.generation.greedy import GreedyEngine
 from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat
+from src.modules.ranks import Ranks
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +35,14 @@ def complete_standard(
     context_tokens: int,
     file: Path,
 ) -> None:
-    """Greedy completions of the benchmark's standard prompts, in `file` once all are there.
+    """Greedy completions of the benchmark's standard prompts, in `file` once all are there. All ranks must call it.
 
     A prompt that does not fit into `context_tokens` in front of its completion loses its beginning, as in
     lm-evaluation-harness; where more than 1 % of them do not fit, which is said, there are no completions.
     """
     standard = benchmark.standard()
     assert standard is not None
+    ranks = Ranks(config.trainer)
     prepare(model, config, device)
     parameters = sum(p.numel() for p in model.parameters())
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
@@ -55,7 +58,8 @@ def complete_standard(
             benchmark.max_new_tokens,
             context_tokens,
         )
-        write_completions(file, Completions(parameters))
+        if ranks.first:
+            write_completions(file, Completions(parameters))
         return
     asked = [prompt[-room:] for prompt in asked]
 
@@ -64,6 +68,8 @@ def complete_standard(
         return any(stop in tail for stop in standard.stops)
 
     engine = GreedyEngine(model, {tokenizer.eos_token_id}, config.generation.batch_tokens, stopped)
-    completions = engine.generate(asked, benchmark.max_new_tokens)
-    texts = [prompts.decode_text(completion) for completion in completions]
-    write_completions(file, Completions(parameters, texts, [len(completion) for completion in completions]))
+    tokens = answer(asked, benchmark.max_new_tokens, lambda _: engine, file, ranks, config.trainer.progress_bar)
+    if ranks.first:
+        texts = [prompts.decode_text(completion) for completion in tokens]
+        write_completions(file, Completions(parameters, texts, [len(completion) for completion in tokens]))
+        forget_answers(file)

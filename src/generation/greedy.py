@@ -74,8 +74,8 @@ class GreedyEngine:
                 record(joining, batch.join(joining, [prompts[i] for i in joining]))
         return completions
 
-    def choose(self, logits: Tensor) -> Tensor:
-        """The next token (rows,) from the logits (rows, vocabulary)."""
+    def choose(self, logits: Tensor, places: Sequence[int]) -> Tensor:
+        """The next token (rows,) from the logits (rows, vocabulary) of the prompts in these places."""
         return logits.argmax(dim=-1)
 
 
@@ -86,7 +86,7 @@ class _Batch:
     token, which is not in the cache yet.
     """
 
-    def __init__(self, model: PreTrainedModel, choose: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, model: PreTrainedModel, choose: Callable[[Tensor, Sequence[int]], Tensor]) -> None:
         self.model = model
         self.choose = choose
         self.items: list[int] = []
@@ -95,7 +95,7 @@ class _Batch:
 
     def step(self) -> Tensor:
         """One more token for every row."""
-        self.tokens = self._next_tokens(self.tokens[:, None], self.starts, self.cache)
+        self.tokens = self._next_tokens(self.items, self.tokens[:, None], self.starts, self.cache)
         return self.tokens
 
     def keep(self, rows: list[int]) -> None:
@@ -114,7 +114,7 @@ class _Batch:
         input_ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
         starts = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
         cache = RowCache()
-        tokens = self._next_tokens(input_ids, starts, cache)
+        tokens = self._next_tokens(items, input_ids, starts, cache)
 
         before = self.cache.get_seq_length()
         self.cache.join(cache)
@@ -124,7 +124,7 @@ class _Batch:
         self.tokens = torch.cat([self.tokens, tokens])
         return tokens
 
-    def _next_tokens(self, input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
+    def _next_tokens(self, items: list[int], input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
         """The next token (rows,) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
         before = cache.get_seq_length()
         columns = torch.arange(before + input_ids.shape[1], device=input_ids.device)
@@ -136,4 +136,4 @@ class _Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        return self.choose(output.logits[:, -1])
+        return self.choose(output.logits[:, -1], items)

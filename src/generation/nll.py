@@ -13,7 +13,6 @@ from src.models.loss import state_nll
 _CPU_TOKENS = 4096
 
 
-@torch.inference_mode()
 def answer_nll(
     model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]], batch_tokens: int
 ) -> list[tuple[float, int]]:
@@ -22,11 +21,23 @@ def answer_nll(
     `items` are (prompt ids, answer ids), the prompt not empty. A batch's rows times its longest item stay within
     `batch_tokens`. The cross entropy is taken in float32 whatever the model computes in. Sets the model to eval mode.
     """
+    losses = nll_of_batches(model, items, batch_tokens, slice(None))
+    return [losses[i] for i in range(len(items))]
+
+
+@torch.inference_mode()
+def nll_of_batches(
+    model: PreTrainedModel, items: Sequence[tuple[list[int], list[int]]], batch_tokens: int, batches: slice
+) -> dict[int, tuple[float, int]]:
+    """As `answer_nll`, of those of its batches alone, by the places of their items.
+
+    Batches are the same whoever computes them, and so are the losses, to the last bit.
+    """
     model.eval()
     if model.device.type == "cpu":
         batch_tokens = min(batch_tokens, _CPU_TOKENS)
-    losses = [(0.0, 0)] * len(items)
-    for batch in length_sorted_batches([len(prompt) + len(answer) for prompt, answer in items], batch_tokens):
+    losses = {}
+    for batch in length_sorted_batches([len(prompt) + len(answer) for prompt, answer in items], batch_tokens)[batches]:
         nll = batch_nll(model, [items[i] for i in batch]).split([len(items[i][1]) for i in batch])
         for i, answer in zip(batch, nll, strict=True):
             losses[i] = (float(answer.double().sum()), len(answer))

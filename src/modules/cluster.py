@@ -30,6 +30,6 @@ def cluster(trainer: Trainer) -> ClusterEnvironment:
 
 
 def global_rank(trainer: Trainer) -> int:
-    """0 keeps the books: it alone loads what is sharded, exports, evaluates and writes to MLflow."""
+    """0 keeps the books: it alone loads what is sharded, exports, scores and writes to MLflow."""
     environment = cluster(trainer)
     return environment.node_rank() * trainer.devices + environment.local_rank()

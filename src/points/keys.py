@@ -16,7 +16,6 @@ from typing import Any
 from src.benchmarks.benchmark import Benchmark, Example
 from src.benchmarks.data.examples_digest import examples_digest
 from src.benchmarks.lm_eval import LmEval
-from src.config.generation import Greedy
 from src.config.measuring import Measuring
 from src.config.train import TrainConfig
 from src.modules.training import resolve_precision
@@ -97,9 +96,8 @@ def scores_key(
 
 
 def _settings(config: Measuring, *scoring: str) -> dict[str, Any]:
-    """Those of generation: how many answers go in a batch can change which one is drawn, not which is likeliest."""
-    cosmetic = ["batch_tokens"] if isinstance(config.generation, Greedy) else []
-    return config.generation.model_dump(exclude={*cosmetic, *scoring})
+    """Those of generation, but for how many answers go in a batch: what is likeliest, or drawn, is by prompt."""
+    return config.generation.model_dump(exclude={"batch_tokens", *scoring})
 
 
 def settings_of(benchmark: Benchmark) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from src.modules.causal_lm import CausalLM, Optimisation, TrainingDiverged
 from src.modules.cluster import global_rank
 from src.modules.finetune_data import FinetuneData
 from src.modules.metric_logger import Sink
+from src.modules.ranks import Ranks
 from src.modules.training import compute_dtype, fit
 from src.modules.validation import Validation, evenly
 from src.points.draw import Drawn, training_data
@@ -104,8 +105,12 @@ def train(point: Point, start: Start, drawn: Drawn, work: Path, sink: Sink) -> N
                 recipe.until.max_steps,
             )
     sink(facts, kept.steps)
-    if global_rank(point.config.trainer) == 0 and not (work / "export").exists():  # the one that exports
-        (work / kept.name / "weights").replace(work / "export")
+
+    def leave() -> None:
+        if not (work / "export").exists():
+            (work / kept.name / "weights").replace(work / "export")
+
+    Ranks(point.config.trainer).told(leave)  # the others find it there when they go on
 
 
 class _Trials:

@@ -8,6 +8,7 @@ from src.errors import FathomError
 from src.evaluation.completions import complete, read_completions
 from src.evaluation.scoring import score, score_standard
 from src.evaluation.standard import complete_standard
+from src.modules.ranks import Ranks
 from src.modules.training import compute_dtype, prepare_torch
 from src.points.base import find_base
 from src.points.keys import OWN, STANDARD, generation_key, scores_key, standard_keys, test_of
@@ -30,6 +31,7 @@ def evaluate(config: EvalConfig) -> None:
     test, test_digest = test_of(benchmark)
     base = find_base(config.model, config.trainer, config.tracking)
     device = prepare_torch(config.trainer)
+    ranks = Ranks(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     weights, experiments = base.digest, {store.experiment(config.study)}
     if config.run_id is not None:
@@ -57,9 +59,25 @@ def evaluate(config: EvalConfig) -> None:
     name = f"evaluate · {config.model.label} · {benchmark.name} · {config.run_id or 'base'}"
     work = store.root / "work" / completions[OWN]
     files = {of: work / f"{key}.json" for of, key in completions.items()}
+
+    def answer(unanswered: list[str]) -> None:
+        """On every rank."""
+        dtype = compute_dtype(config.trainer)
+        model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
+        asked = model, tokenizer, benchmark, test, config, device
+        if OWN in unanswered:
+            complete(*asked, [], files[OWN])
+        if STANDARD in unanswered:
+            complete_standard(*asked, base.context_tokens, files[STANDARD])
+
+    if not ranks.first:  # the first keeps the books, and says what is left to do
+        if unanswered := ranks.told(lambda: list[str]()):
+            answer(unanswered)
+        return
     with claim(store, key=key, kind="evaluate", study=config.study, name=name, params=params, tags=tags) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", name, run.id)
+            ranks.dismiss()
             return
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
         with key_lock(store, completions[OWN], name):
@@ -68,15 +86,12 @@ def evaluate(config: EvalConfig) -> None:
                 source = fetch(store, earlier, f"completions/{key}.json", files[of])
                 if source:
                     run.set_tags({tag.COMPLETIONS_OF: source})
-            missing = [of for of, file in files.items() if not file.exists()]
-            if missing:
-                dtype = compute_dtype(config.trainer)
-                model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
-                asked = model, tokenizer, benchmark, test, config, device
-                if OWN in missing:
-                    complete(*asked, [], files[OWN])
-                if STANDARD in missing:
-                    complete_standard(*asked, base.context_tokens, files[STANDARD])
+            unanswered = [of for of, file in files.items() if not file.exists()]
+            if unanswered:
+                ranks.told(lambda: unanswered)
+                answer(unanswered)
+            else:
+                ranks.dismiss()
             for file in files.values():
                 run.log_file(file, "completions")
             result = score(benchmark, test, read_completions(files[OWN]), config.generation)

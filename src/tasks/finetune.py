@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+import torch
 
 from src.config.method import InContext
 from src.config.train import TrainConfig
@@ -14,8 +15,9 @@ from src.evaluation.completions import complete, read_completions
 from src.evaluation.contamination import contamination
 from src.evaluation.scoring import score, score_standard
 from src.evaluation.standard import complete_standard
-from src.models.prompt import PromptFormat
-from src.modules.cluster import global_rank
+from src.models.prompt import PromptFormat, Shot
+from src.modules.metric_logger import Sink
+from src.modules.ranks import Ranks
 from src.modules.training import compute_dtype, prepare_torch
 from src.points.draw import Drawn, draw, shots_that_fit
 from src.points.export import load_export
@@ -26,8 +28,8 @@ from src.points.start import WEIGHTS, Start, first_weights
 from src.points.train import train
 from src.sweeps.job import SweepJob
 from src.tracking import tags as tag
-from src.tracking.ownership import is_complete, key_lock
-from src.tracking.query import Kept, fetch, keeps, runs_with
+from src.tracking.ownership import key_lock
+from src.tracking.query import Kept, fetch, runs_with
 from src.tracking.runs import Run, claim
 from src.tracking.store import Store, open_store
 
@@ -35,6 +37,20 @@ from src.tracking.store import Store, open_store
 OF_TRAINING = ("train/", "val/", "lr_", "data/val_examples", "time/train_seconds")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What is left to do before scores are given; the first rank tells the others.
+
+    `train` weights, or take those in the directory `weights` (None: what the point starts from); then ask them for the
+    completions of the names in `unanswered`, with `shots` in front of every prompt.
+    """
+
+    train: bool
+    weights: Path | None
+    unanswered: list[str]
+    shots: list[Shot]
 
 
 def finetune(config: TrainConfig) -> None:
@@ -61,11 +77,10 @@ def run_point(point: Point, job: SweepJob) -> str:
     def start() -> Start:
         return Start(point.base, first_weights(store, point, lambda first: run_point(first, job)))
 
-    if global_rank(config.trainer) > 0:
-        # The first rank keeps the books. It clears its work only once the run is complete: so look in this order.
-        trained = not config.trains or (work / "export").exists()
-        if not trained and not is_complete(store, config.study, point.key) and not _made_before(store, point):
-            train(point, start(), draw(point, prompts), work, lambda *_: None)
+    ranks = Ranks(config.trainer)
+    if not ranks.first:  # the first keeps the books, and says what is left to do
+        if left := ranks.told(lambda: None):
+            _do(left, point, start(), draw(point, prompts), work, device, sink=lambda *_: None)
         return ""
 
     tags = {
@@ -86,6 +101,7 @@ def run_point(point: Point, job: SweepJob) -> str:
     ) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", point.name, run.id)
+            ranks.dismiss()
             return run.id
         run.log_dict(config.model_dump(mode="json"), "config.json")
         _log_data(point, run)
@@ -96,17 +112,14 @@ def run_point(point: Point, job: SweepJob) -> str:
             if config.trains and earlier:
                 run.log_metrics(*_of_training(earlier[0]))
             completions = _completions_of(earlier, store, point, work, run)
-            missing = [name for name, file in completions.items() if not file.exists()]
-            # The weights, unless what they answer is there; then the completions; then the scores.
-            if missing or (config.trains and not earlier):
-                model, tokenizer = _trained(point, start(), drawn, earlier, store, work, run)
-                for name in missing:
-                    benchmark, test = point.evaluated[OWN if name == STANDARD else name]
-                    asked = model, tokenizer, benchmark, test, config, device
-                    if name == STANDARD:
-                        complete_standard(*asked, point.base.context_tokens, completions[name])
-                    else:
-                        complete(*asked, shots, completions[name])
+            left = _left(point, completions, shots, earlier, store, work, run)
+            if left:
+                ranks.told(lambda: left)
+                _do(left, point, start(), drawn, work, device, sink=run.log_metrics)
+                if left.train and config.tracking.save_model:
+                    run.log_artifacts(work / "export", WEIGHTS)
+            else:
+                ranks.dismiss()
             facts = _scored(point, completions, run) | contamination(drawn.examples, point.test)
             facts |= {"n_examples": config.n_examples}
             if isinstance(config.method, InContext):
@@ -131,13 +144,6 @@ def _with_these_weights(store: Store, point: Point) -> list[Kept]:
     return [run for run in runs if run.kind == "finetune"]
 
 
-def _made_before(store: Store, point: Point) -> bool:
-    """Whether an earlier point answered all that is asked, or kept the weights that can: then no rank trains."""
-    earlier = _with_these_weights(store, point)
-    answered = all(any(key in of.tags[tag.COMPLETIONS] for of in earlier) for key in point.completions.values())
-    return answered or any(keeps(store, of.run_id, WEIGHTS) for of in earlier)
-
-
 def _of_training(earlier: Kept) -> tuple[dict[str, float], int]:
     """The last values of what a point said of its training, and its number of steps."""
     said = {name: value for name, value in earlier.metrics.items() if name.startswith(OF_TRAINING)}
@@ -157,27 +163,48 @@ def _completions_of(earlier: Sequence[Kept], store: Store, point: Point, work: P
     return files
 
 
-def _trained(
-    point: Point, start: Start, drawn: Drawn, earlier: Sequence[Kept], store: Store, work: Path, run: Run
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model to be measured: what it starts from where nothing is trained, weights that are kept, or trained now."""
-    dtype = compute_dtype(point.config.trainer)
+def _left(
+    point: Point,
+    completions: Mapping[str, Path],
+    shots: list[Shot],
+    earlier: Sequence[Kept],
+    store: Store,
+    work: Path,
+    run: Run,
+) -> _Left | None:
+    """The weights, unless what they answer is there; then the completions. None: all is there but the scores."""
+    unanswered = [name for name, file in completions.items() if not file.exists()]
     if not point.config.trains:
-        return start.load(dtype)
+        return _Left(False, None, unanswered, shots) if unanswered else None
+    if earlier and not unanswered:
+        return None
     kept = fetch(store, [of.run_id for of in earlier], WEIGHTS, work / "kept")
     if kept:
         run.set_tags({tag.WEIGHTS_OF: kept})
-        return load_export(start.load, work / "kept", dtype)
+        return _Left(False, work / "kept", unanswered, shots)
     if earlier:
         log.warning(
             "%s: run %s has trained these weights but did not keep them (tracking.save_model=false): training again",
             point.name,
             earlier[0].run_id,
         )
-    train(point, start, drawn, work, sink=run.log_metrics)
-    if point.config.tracking.save_model:
-        run.log_artifacts(work / "export", WEIGHTS)
-    return load_export(start.load, work / "export", dtype)
+    return _Left(True, work / "export", unanswered, shots)
+
+
+def _do(left: _Left, point: Point, start: Start, drawn: Drawn, work: Path, device: torch.device, sink: Sink) -> None:
+    """What is left before scores are given, on every rank."""
+    config, dtype = point.config, compute_dtype(point.config.trainer)
+    if left.train:
+        train(point, start, drawn, work, sink)
+    model, tokenizer = load_export(start.load, left.weights, dtype) if left.weights else start.load(dtype)
+    for name in left.unanswered:
+        benchmark, test = point.evaluated[OWN if name == STANDARD else name]
+        asked = model, tokenizer, benchmark, test, config, device
+        file = work / f"{point.completions[name]}.json"
+        if name == STANDARD:
+            complete_standard(*asked, point.base.context_tokens, file)
+        else:
+            complete(*asked, left.shots, file)
 
 
 def _scored(point: Point, completions: Mapping[str, Path], run: Run) -> dict[str, float]:

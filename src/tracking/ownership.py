@@ -68,10 +68,6 @@ def complete_run(runs: list[Run], key: str) -> Run | None:
     return complete[0] if complete else None
 
 
-def is_complete(store: Store, study: str, key: str) -> bool:
-    return complete_run(runs_of_key(store, store.experiment(study), key), key) is not None
-
-
 def take(
     store: Store, experiment: str, key: str, name: str, owner: str, new_tags: Mapping[str, str]
 ) -> tuple[Run, bool]:

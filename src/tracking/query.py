@@ -123,10 +123,6 @@ def runs_with(store: Store, experiments: Sequence[str], tag_name: str, key: str)
     return [Kept(run.info.run_id, run.data.tags[tag.KIND], run.data.tags, run.data.metrics) for run in newest_first]
 
 
-def keeps(store: Store, run_id: str, artifact: str) -> bool:
-    return bool(store.client.list_artifacts(run_id, artifact))
-
-
 def fetch(store: Store, run_ids: Iterable[str], artifact: str, to: Path) -> str | None:
     """The first of the runs that kept the artifact, which is copied to the path `to` unless it is there already."""
     for run_id in run_ids:

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from src.benchmarks.benchmark import Example, Verdict
-from src.evaluation.completions import Completions, _Answers, complete, read_completions
+from src.evaluation.completions import Completions, complete, read_completions
 from src.evaluation.scoring import score
+from src.generation.greedy import GreedyEngine
+from src.generation.hf import HfEngine
 from src.points.point import identify
 
 
@@ -103,35 +105,46 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("engine", ["greedy", "hf"])
-def test_answers_that_were_given_before_an_interruption_are_not_asked_for_again(toy, monkeypatch, engine):
-    config = toy(generation={"name": engine, "batch_tokens": 60})
+SAMPLED = {"name": "sampled", "samples": 2, "temperature": 1.0, "pass_at": [1], "seed": 0}
+
+
+@pytest.mark.parametrize("generation", [{"name": "greedy"}, {"name": "hf"}, SAMPLED], ids=lambda of: of["name"])
+def test_answers_that_were_given_before_an_interruption_are_not_asked_for_again(toy, monkeypatch, generation):
+    config = toy(generation={**generation, "batch_tokens": 60})
     undisturbed = completed(config)
     (config.tracking.root / "completions.json").unlink()
+    engine = HfEngine if generation["name"] == "hf" else GreedyEngine
+    generate = engine.generate
+    given = []
 
-    add = _Answers.add
-    begun = []
+    def interrupted(self, prompts, max_new_tokens, on_finished):
+        def keep(finished):
+            on_finished(finished)
+            given.append(len(finished))
+            if sum(given) > 2:
+                with (config.tracking.root / "completions.0.jsonl").open("a") as file:
+                    file.write("[3, [1")  # torn by the end of the process
+                raise Interrupted
 
-    def interrupt(self, finished):
-        add(self, finished)
-        begun.append(len(self.tokens))
-        if len(begun) == 2:
-            with self.file.open("a") as file:
-                file.write("[3, [1")  # torn by the end of the process
-            raise Interrupted
+        return generate(self, prompts, max_new_tokens, keep)
 
-    monkeypatch.setattr(_Answers, "add", interrupt)
+    monkeypatch.setattr(engine, "generate", interrupted)
     with pytest.raises(Interrupted):
         completed(config)
-    assert 0 < begun[-1] < 10
+    assert 0 < sum(given) < len(undisturbed.tokens)
     assert not (config.tracking.root / "completions.json").exists()
 
     asked = []
-    monkeypatch.setattr(_Answers, "add", lambda self, finished: (asked.extend(finished), add(self, finished)))
+
+    def counted(self, prompts, *arguments, **keywords):
+        asked.extend(prompts)
+        return generate(self, prompts, *arguments, **keywords)
+
+    monkeypatch.setattr(engine, "generate", counted)
     resumed = completed(config)
-    assert len(asked) == 10 - begun[-1]
+    assert len(asked) == len(undisturbed.tokens) - sum(given)
     assert replace(resumed, seconds={}) == replace(undisturbed, seconds={})
-    assert not (config.tracking.root / "completions.jsonl").exists()
+    assert not list(config.tracking.root.glob("*.jsonl"))
 
 
 def test_completions_come_back_from_their_file_to_the_last_digit(toy):

@@ -29,7 +29,7 @@ def model():
 
 
 def sample(model, prompts, *, temperature=1.0, seed=0, new_tokens=6):
-    return SampledEngine(model, [STOP], 4096, temperature, seed).generate(prompts, new_tokens)
+    return SampledEngine(model, [STOP], 4096, temperature, seed, range(len(prompts))).generate(prompts, new_tokens)
 
 
 def test_first_tokens_are_distributed_as_the_model_says(model):
@@ -45,6 +45,14 @@ def test_the_same_seed_gives_the_same_completions_and_another_seed_others(model)
     prompts = [[3, 4], [5], [6, 7, 3]] * 20
     assert sample(model, prompts) == sample(model, prompts)
     assert sample(model, prompts) != sample(model, prompts, seed=1)
+
+
+def test_what_a_prompt_draws_does_not_depend_on_what_it_is_answered_beside(model):
+    prompts = [[3, 4], [5], [6, 7, 3]] * 20
+    together = sample(model, prompts, new_tokens=20)
+    for places in (range(0, 60, 2), range(1, 60, 2), [17]):
+        some = SampledEngine(model, [STOP], 256, 1.0, 0, places).generate([prompts[i] for i in places], 20)
+        assert some == [together[i] for i in places]
 
 
 def test_a_vanishing_temperature_is_greedy(model):

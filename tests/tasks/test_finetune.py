@@ -155,13 +155,13 @@ def test_what_is_cosmetic_leaves_the_key(toy, tmp_path):
     assert plain == identify(toy(trainer={"precision": "32-true"})).key  # what auto means here
 
 
-def test_how_many_answers_go_in_a_batch_is_cosmetic_unless_they_are_drawn(toy):
+def test_how_many_answers_go_in_a_batch_is_cosmetic(toy):
     def key(**generation):
         return identify(toy(generation=generation)).key
 
     sampled = {"name": "sampled", "samples": 2, "temperature": 1.0, "pass_at": [1], "seed": 0}
     assert key() == key(batch_tokens=64)
-    assert key(**sampled) != key(**sampled, batch_tokens=64)
+    assert key(**sampled) == key(**sampled, batch_tokens=64) != key(**sampled | {"seed": 1})
 
 
 def test_the_base_is_measured_once_for_every_curve_that_begins_with_it(toy):
