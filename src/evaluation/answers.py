@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.progress import Progress
+from transformers import PreTrainedModel
 
 from src.generation.engine import Engine
+from src.modules.lockstep import in_step
 from src.modules.plan import spread
 from src.modules.ranks import Ranks
 
 
 def answer(
+    model: PreTrainedModel,
     asked: Sequence[list[int]],
     max_new_tokens: int,
     engine: Callable[[list[int]], Engine],
@@ -19,7 +22,7 @@ def answer(
     ranks: Ranks,
     progress_bar: bool,
 ) -> list[list[int]]:
-    """The completion of each prompt, in token ids, on the first rank; elsewhere nothing. All ranks must call it.
+    """The model's completion of each prompt, in token ids, on the first rank; elsewhere nothing. All ranks call it.
 
     `engine` is given the places of the prompts that a rank answers. Answers of an earlier try that was interrupted, on
     whatever ranks, are taken over: each rank has its own file beside `file` until `forget_answers(file)`.
@@ -42,7 +45,8 @@ def answer(
             kept.flush()
             progress.update(bar, advance=len(answers))
 
-        engine(mine).generate([asked[place] for place in mine], max_new_tokens, on_finished=keep)
+        with in_step(model, ranks):
+            engine(mine).generate([asked[place] for place in mine], max_new_tokens, on_finished=keep)
     for answers in ranks.gathered(of_this_rank):
         given |= answers
     return [given[place] for place in range(len(asked))] if ranks.first else []

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.benchmark import Benchmark, Example
@@ -23,6 +24,7 @@ from src.generation.precision import move
 from src.generation.sampled import SampledEngine
 from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat, Shot
+from src.modules.lockstep import in_step
 from src.modules.ranks import Ranks
 from src.modules.training import compute_dtype
 
@@ -70,8 +72,9 @@ def complete(
     prepare(model, config, device)
     parameters = sum(p.numel() for p in model.parameters())
     if isinstance(benchmark, LmEval):
-        if ranks.first:
-            write_completions(file, Completions(parameters, harness=harness_results(model, tokenizer, benchmark)))
+        with in_step(model, ranks):
+            if ranks.first:
+                write_completions(file, Completions(parameters, harness=harness_results(model, tokenizer, benchmark)))
         return
     prompts = PromptFormat(tokenizer, config.model.plain_prompt)
     started = time.perf_counter()
@@ -82,7 +85,7 @@ def complete(
     asked = [prompts.encode_prompt(example.prompt, shots) for example in test for _ in range(samples)]
     engine = partial(_engine, model, prompts, config.generation)
     started = time.perf_counter()
-    tokens = answer(asked, benchmark.max_new_tokens, engine, file, ranks, config.trainer.progress_bar)
+    tokens = answer(model, asked, benchmark.max_new_tokens, engine, file, ranks, config.trainer.progress_bar)
     if not ranks.first:
         return
     completions = Completions(
@@ -97,8 +100,9 @@ def complete(
 
 
 def prepare(model: PreTrainedModel, config: Measuring, device: torch.device) -> None:
-    """The model as it is evaluated: on the device, in the precision that is computed in."""
-    move(model, device, getattr(torch, compute_dtype(config.trainer)))
+    """The model as it is evaluated, which a sharded one is already: on the device, in the precision of computing."""
+    if not isinstance(model, FSDPModule):
+        move(model, device, getattr(torch, compute_dtype(config.trainer)))
     model.eval()
 
 
@@ -114,7 +118,8 @@ def _losses(
     with_reference = [i for i, example in enumerate(test) if example.answer]
     encoded = [prompts.encode(test[i].prompt, test[i].answer, shots) for i in with_reference]
     batches = slice(ranks.rank, None, ranks.size)
-    losses = nll_of_batches(model, [(e.prompt, e.answer) for e in encoded], batch_tokens, batches)
+    with in_step(model, ranks):
+        losses = nll_of_batches(model, [(e.prompt, e.answer) for e in encoded], batch_tokens, batches)
     of = {with_reference[i]: loss for each in ranks.gathered(losses) for i, loss in each.items()}
     return [of.get(i) for i in range(len(test))]
 

@@ -16,8 +16,12 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
 from torch.nn import Module, Parameter
+from transformers import PreTrainedModel
+
+from src.config.trainer import Trainer
 
 TRAINED = StateDictOptions(ignore_frozen_params=True, cpu_offload=True)
 REST = "rest.pt"  # what a checkpoint has beside sharded tensors
@@ -39,20 +43,7 @@ class FullySharded(ModelParallelStrategy):
         self._cpu_offload = cpu_offload
 
     def shard(self, module: LightningModule, blocks: list[Module]) -> None:
-        """Spread the first rank's weights over all ranks; those of the others are never read.
-
-        The first rank alone loads a model, so a host holds it once, whatever it is made of: files, fresh draws,
-        adapters merged into a base. The weights go out one at a time.
-        """
-        weights = module.state_dict() if self.is_global_zero else {}
-        _forget(module)
-        offload = CPUOffloadPolicy(pin_memory=torch.cuda.is_available()) if self._cpu_offload else OffloadPolicy()
-        for part in (*blocks, module):
-            fully_shard(part, mesh=self.device_mesh["data_parallel"], mp_policy=self._mixed, offload_policy=offload)
-        everywhere = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, cpu_offload=self._cpu_offload)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of its own deprecated calls
-            set_model_state_dict(module, weights, options=everywhere)
+        _shard(module, blocks, self.device_mesh["data_parallel"], self._mixed, self._cpu_offload)
 
     def gathered(self) -> dict[str, Any]:
         """The weights that are trained, whole, in the host's memory of the first rank; elsewhere nothing."""
@@ -61,12 +52,8 @@ class FullySharded(ModelParallelStrategy):
         return get_model_state_dict(self.model, options=whole)
 
     def model_to_device(self) -> None:
-        if not self._cpu_offload:
-            super().model_to_device()
-            return
         assert self.model is not None
-        for buffer in self.model.buffers():
-            buffer.data = buffer.data.to(self.root_device)
+        _to_device(self.model, self.root_device, self._cpu_offload)
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         assert self.model is not None
@@ -102,6 +89,47 @@ class FullySharded(ModelParallelStrategy):
         set_optimizer_state_dict(self.model, optimizer, shares["optimizer"])
         rest: dict[str, Any] = torch.load(Path(checkpoint_path) / REST, weights_only=weights_only)
         return rest
+
+
+def shard_to_measure(model: PreTrainedModel, trainer: Trainer, device: torch.device) -> None:
+    """Spread the first rank's model over all ranks, which compute in its dtype; those of the others are skeletons.
+
+    Embeddings and the output layer are whole on every rank from then on, the blocks while they compute.
+    """
+    mesh = init_device_mesh(device.type, (trainer.ranks,))
+    _shard(model, list(model.get_decoder().layers), mesh, MixedPrecisionPolicy(), trainer.cpu_offload)
+    _to_device(model, device, trainer.cpu_offload)
+    # The first pass goes through the whole model: it gathers what is in no block, and leaves it gathered.
+    with torch.no_grad():
+        model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=device), use_cache=False)
+
+
+def _shard(
+    module: Module, blocks: list[Module], mesh: DeviceMesh, mixed: MixedPrecisionPolicy, cpu_offload: bool
+) -> None:
+    """Spread the first rank's weights over all ranks; those of the others are never read.
+
+    The first rank alone loads a model, so a host holds it once, whatever it is made of: files, fresh draws, adapters
+    merged into a base. The weights go out one at a time.
+    """
+    weights = module.state_dict() if mesh.get_rank() == 0 else {}
+    _forget(module)
+    offload = CPUOffloadPolicy(pin_memory=torch.cuda.is_available()) if cpu_offload else OffloadPolicy()
+    for part in (*blocks, module):
+        fully_shard(part, mesh=mesh, mp_policy=mixed, offload_policy=offload)
+    everywhere = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, cpu_offload=cpu_offload)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of its own deprecated calls
+        set_model_state_dict(module, weights, options=everywhere)
+
+
+def _to_device(module: Module, device: torch.device, cpu_offload: bool) -> None:
+    """What is offloaded stays in the host's memory, but for buffers."""
+    if not cpu_offload:
+        module.to(device)
+        return
+    for buffer in module.buffers():
+        buffer.data = buffer.data.to(device)
 
 
 def _forget(module: Module) -> None:

@@ -12,6 +12,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 from src.config.model import Dtype
 from src.config.trainer import Trainer as TrainerSection
 from src.errors import FathomError
+from src.models.precision import cast_weights
 from src.modules.causal_lm import CausalLM
 from src.modules.checkpoint_file import CheckpointFile
 from src.modules.cluster import cluster
@@ -76,10 +77,7 @@ def fit(
     )
     precision = resolve_precision(config)
     if precision == "bf16-true":
-        # Lightning would cast the buffers too, and in bfloat16 a rotary embedding's angles are off by radians.
-        for parameter in module.parameters():
-            if parameter.is_floating_point():
-                parameter.data = parameter.data.bfloat16()
+        cast_weights(module, torch.bfloat16)  # Lightning would cast the buffers too
     sharded = None
     if config.strategy == "fsdp":
         compute = torch.bfloat16 if precision == "bf16-mixed" else None

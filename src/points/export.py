@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
 
+import torch
 from lightning import Trainer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -12,6 +13,7 @@ from src.config.model import Dtype
 from src.models.load import load_model, load_tokenizer
 from src.models.lora import merge_adapters
 from src.models.nf4 import is_quantised, round_to_nf4
+from src.models.precision import cast_weights
 from src.modules.causal_lm import CausalLM
 from src.modules.sharding import FullySharded
 
@@ -59,8 +61,7 @@ def _merged(load_start: LoadStart, directory: Path) -> Loaded:
     else:
         model, tokenizer = load_start(json.loads(quantised.read_text())["dtype"])
         round_to_nf4(model)
-        for parameter in model.parameters():
-            parameter.data = parameter.data.float()
+        cast_weights(model, torch.float32)
     return merge_adapters(model, directory), tokenizer
 
 

@@ -1,16 +1,22 @@
-"""Where a point's weights start: at the base, or at what an earlier point of the same study left."""
+"""Weights that are there: a base's, or what a point left, on which another one may start."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.config.model import Dtype
+from src.config.trainer import Trainer
 from src.errors import FathomError
+from src.models.precision import cast_weights
 from src.models.skeleton import skeleton
+from src.modules.ranks import Ranks
+from src.modules.sharding import shard_to_measure
+from src.modules.training import compute_dtype
 from src.points.base import Base
-from src.points.export import is_adapter, load_export
+from src.points.export import Loaded, is_adapter, load_export
 from src.points.point import Point
 from src.tracking import tags as tag
 from src.tracking.ownership import complete_run, key_lock, runs_of_key
@@ -22,12 +28,15 @@ WEIGHTS = "model"  # the artifact
 
 @dataclass(frozen=True)
 class Start:
-    """The base, and the directory of the weights that an earlier point made of it (None: the base itself)."""
+    """The base, and the directory of the weights that a point made of it (None: the base itself).
 
-    base: Base
+    A base may itself be a start, on which the point's adapters were trained.
+    """
+
+    base: "Base | Start"
     weights: Path | None
 
-    def load(self, dtype: Dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    def load(self, dtype: Dtype | None = None) -> Loaded:
         """The weights in `dtype`; with None those of a base in the model's own, of an earlier point in float32."""
         if self.weights is None:
             return self.base.load(dtype)
@@ -40,6 +49,22 @@ class Start:
         if is_adapter(self.weights):
             return self.base.skeleton("float32")
         return skeleton(self.weights, dtype or "float32")
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        return self.base.tokenizer()
+
+    def load_to_measure(self, trainer: Trainer, device: torch.device) -> Loaded:
+        """The weights in the dtype that is computed in: whole on every rank, or spread over all as in training.
+
+        What is spread is loaded by the first rank alone, into the host's memory.
+        """
+        dtype, ranks = compute_dtype(trainer), Ranks(trainer)
+        if trainer.strategy != "fsdp" or ranks.size == 1:
+            return self.load(dtype)
+        model, tokenizer = self.load(dtype) if ranks.first else (self.skeleton(dtype), self.tokenizer())
+        cast_weights(model, getattr(torch, dtype))  # merged adapters are in float32
+        shard_to_measure(model, trainer, device)
+        return model, tokenizer
 
 
 def first_weights(store: Store, point: Point, run_point: Callable[[Point], str]) -> Path | None:
@@ -57,8 +82,8 @@ def first_weights(store: Store, point: Point, run_point: Callable[[Point], str])
     return weights
 
 
-def load_run(store: Store, base: Base, run_id: str, dtype: Dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model that a run left, in `dtype`. Adapters are merged into the weights that they were trained on.
+def left_by(store: Store, base: Base, run_id: str) -> Start:
+    """The weights that a run left. Adapters stand on those that they were trained on.
 
     Raises FathomError where the run kept none, or where those that it started from are not there any more.
     """
@@ -68,7 +93,7 @@ def load_run(store: Store, base: Base, run_id: str, dtype: Dtype) -> tuple[PreTr
         raise FathomError(
             f"run_id: {run_id} kept no weights: run its command again with tracking.save_model=true, after deleting it"
         )
-    return load_export(lambda dtype: _start_of(store, base, run_id).load(dtype), weights, dtype)
+    return Start(_start_of(store, base, run_id) if is_adapter(weights) else base, weights)
 
 
 def _start_of(store: Store, base: Base, run_id: str) -> Start:

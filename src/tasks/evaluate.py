@@ -9,10 +9,10 @@ from src.evaluation.completions import complete, read_completions
 from src.evaluation.scoring import score, score_standard
 from src.evaluation.standard import complete_standard
 from src.modules.ranks import Ranks
-from src.modules.training import compute_dtype, prepare_torch
+from src.modules.training import prepare_torch
 from src.points.base import find_base
 from src.points.keys import OWN, STANDARD, generation_key, scores_key, standard_keys, test_of
-from src.points.start import load_run
+from src.points.start import Start, left_by
 from src.tracking import tags as tag
 from src.tracking.ownership import key_lock
 from src.tracking.query import fetch, runs_with
@@ -62,8 +62,8 @@ def evaluate(config: EvalConfig) -> None:
 
     def answer(unanswered: list[str]) -> None:
         """On every rank."""
-        dtype = compute_dtype(config.trainer)
-        model, tokenizer = load_run(store, base, config.run_id, dtype) if config.run_id else base.load(dtype)
+        of = left_by(store, base, config.run_id) if config.run_id else Start(base, None)
+        model, tokenizer = of.load_to_measure(config.trainer, device)
         asked = model, tokenizer, benchmark, test, config, device
         if OWN in unanswered:
             complete(*asked, [], files[OWN])

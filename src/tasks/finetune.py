@@ -18,9 +18,8 @@ from src.evaluation.standard import complete_standard
 from src.models.prompt import PromptFormat, Shot
 from src.modules.metric_logger import Sink
 from src.modules.ranks import Ranks
-from src.modules.training import compute_dtype, prepare_torch
+from src.modules.training import prepare_torch
 from src.points.draw import Drawn, draw, shots_that_fit
-from src.points.export import load_export
 from src.points.first_step import show_first_step
 from src.points.keys import OWN, STANDARD
 from src.points.point import Point, identify
@@ -193,10 +192,11 @@ def _left(
 
 def _do(left: _Left, point: Point, start: Start, drawn: Drawn, work: Path, device: torch.device, sink: Sink) -> None:
     """What is left before scores are given, on every rank."""
-    config, dtype = point.config, compute_dtype(point.config.trainer)
+    config = point.config
     if left.train:
         train(point, start, drawn, work, sink)
-    model, tokenizer = load_export(start.load, left.weights, dtype) if left.weights else start.load(dtype)
+    of = Start(start, left.weights) if left.weights else start
+    model, tokenizer = of.load_to_measure(config.trainer, device)
     for name in left.unanswered:
         benchmark, test = point.evaluated[OWN if name == STANDARD else name]
         asked = model, tokenizer, benchmark, test, config, device

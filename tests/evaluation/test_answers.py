@@ -5,10 +5,12 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from torch.distributed.tensor import DTensor
 
 from src.config.train import TrainConfig
 from src.evaluation.completions import complete, read_completions
 from src.points.point import identify
+from src.points.start import Start
 from tests.conftest import SECTIONS, Echo
 from tests.ranks import on_ranks
 
@@ -18,17 +20,20 @@ GENERATIONS = {"greedy": {"name": "greedy"}, "hf": {"name": "hf"}, "sampled": SA
 EARLIER = {0: {0: [70], 4: [71]}, 1: {9: [72, 73]}, 2: {2: []}}
 
 
-def completed(root, ranks):
+def completed(root, ranks, strategy="ddp"):
     """The completions by the way of generating, then those of an evaluation that goes on from EARLIER."""
     found = {}
     for name, generation in (GENERATIONS | {"resumed": GENERATIONS["greedy"]}).items():
-        trainer = SECTIONS["trainer"] | {"devices": ranks, "strategy": "ddp"}
+        trainer = SECTIONS["trainer"] | {"devices": ranks, "strategy": strategy}
         tracking = {"uri": None, "root": root, "save_model": False, "flush_seconds": 1.0, "patience_seconds": 0.0}
         sections = {"trainer": trainer, "generation": {"batch_tokens": 100} | generation, "tracking": tracking}
         config = TrainConfig(**SECTIONS | sections, benchmark=Echo())
-        model, tokenizer = identify(config).base.load()
+        model, tokenizer = Start(identify(config).base, None).load_to_measure(config.trainer, torch.device("cpu"))
         file = root / f"{name}.json"
         complete(model, tokenizer, config.benchmark, config.benchmark.test(), config, torch.device("cpu"), [], file)
+        blocks = model.get_decoder().layers.parameters()
+        held = sum((p.to_local() if isinstance(p, DTensor) else p).numel() for p in blocks)
+        assert (held < 0.51 * sum(p.numel() for p in model.get_decoder().layers.parameters())) == (strategy == "fsdp")
         if file.exists():  # the first rank writes it
             found[name] = asdict(read_completions(file)) | {"seconds": {}}
     return found
@@ -36,7 +41,7 @@ def completed(root, ranks):
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
-    made = {ranks: tmp_path_factory.mktemp("root") for ranks in (1, 2)}
+    made = {of: tmp_path_factory.mktemp("root") for of in ("one", "ddp", "fsdp")}
     for root in made.values():
         for rank, answers in EARLIER.items():
             lines = [json.dumps([place, tokens]) + "\n" for place, tokens in answers.items()]
@@ -46,12 +51,12 @@ def roots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_one(roots):
-    return completed(roots[1], 1)
+    return completed(roots["one"], 1)
 
 
-@pytest.fixture(scope="module")
-def on_two(roots):
-    return on_ranks(2, completed, roots[2], 2)
+@pytest.fixture(scope="module", params=["ddp", "fsdp"])
+def on_two(request, roots):
+    return on_ranks(2, completed, roots[request.param], 2, request.param)
 
 
 @pytest.mark.parametrize("name", [*GENERATIONS, "resumed"])
@@ -69,5 +74,6 @@ def test_what_any_rank_had_answered_is_kept(on_one, on_two):
 
 
 def test_nothing_is_left_but_the_completions(on_one, on_two, roots):
-    for root in roots.values():
-        assert not list(root.glob("*.jsonl"))
+    done = [root for root in roots.values() if (root / "resumed.json").exists()]
+    assert len(done) >= 2
+    assert not [file for root in done for file in root.glob("*.jsonl")]

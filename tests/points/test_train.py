@@ -11,6 +11,7 @@ import src.modules.causal_lm as causal_lm
 import src.points.train as points_train
 import src.tasks.finetune as task
 from src.errors import FathomError
+from src.evaluation.completions import complete
 from src.generation.nll import answer_nll
 from src.models.loss import token_nll
 from src.models.out_of_memory import OutOfMemory
@@ -288,7 +289,7 @@ def test_while_a_model_is_evaluated_nothing_of_its_training_is_in_memory(toy, mo
     gc.collect()
     before, seen = len(alive()), []
     gc.disable()  # what is freed is freed by the project
-    monkeypatch.setattr(task, "load_export", lambda *arguments: seen.append(len(alive())) or load_export(*arguments))
+    monkeypatch.setattr(task, "complete", lambda *arguments: seen.append(len(alive())) or complete(*arguments))
     try:
         finetune(toy(n_examples=16, recipe=CONVERGED))
     finally:
