@@ -17,7 +17,7 @@ from src.errors import FathomError
 from src.report.night_page import night_page, summary
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of
-from src.study.nights import PointsOf, compare_exponents, compare_means, equal_points, judged, together
+from src.study.nights import PointsOf, compare_exponents, compare_means, equal_points, judged, together, without_scatter
 from src.tracking.identity import run_key
 from src.tracking.nights import Verdict, accept_night, judged_nights
 from src.tracking.query import points, studies
@@ -54,17 +54,23 @@ def nightly(config: NightlyConfig) -> None:
 
     nights = _good_nights(store, config)
     tonight = _points(store, f"{config.study}-{config.night}")
+    troubles = [] if complete else [f"Points of tonight failed or are missing: see {folder / 'log.txt'}."]
     rows = []
     if nights:
         *_, (last, before) = nights.items()
         against = {f"{last}": before}
         if len(nights) >= DRIFT:
             against[f"mean of {len(nights)} nights from {next(iter(nights))}"] = together(list(nights.values()))
+        if alone := ", ".join(without_scatter(tonight, before)):
+            if complete:
+                raise FathomError(
+                    f"{alone}: one training set a size tells no change from chance; give the nightly sweep seed=0,1"
+                )
+            troubles.append(f"Too few points are left to compare {alone}.")
         for when, then in against.items():
             rows += compare_means(tonight, then, when, config.metrics)
             rows += compare_exponents(tonight, then, when, config.metrics, laws, config.replicates, config.seed)
     rows = judged(rows, config.level)
-    troubles = [] if complete else [f"Points of tonight failed or are missing: see {folder / 'log.txt'}."]
     verdict: Verdict = "incomplete" if not complete else "regression" if any(row.alarm for row in rows) else "good"
 
     *_, before = [{}, *nights.values()]

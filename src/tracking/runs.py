@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from src.errors import FathomError, OutOfReach, Unsynced
@@ -129,7 +130,11 @@ class Run:
             profile=json.dumps({"num_rows": n_rows}),
         )
         inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])]
-        self._store.client.log_inputs(self.id, datasets=inputs)
+        try:
+            self._store.client.log_inputs(self.id, datasets=inputs)
+        except MlflowException:
+            # MLflow looks for the dataset and then inserts it; another run may have inserted it in between.
+            self._store.client.log_inputs(self.id, datasets=inputs)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self._outbox.put_tags(_checked_tags(tags))

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from src.errors import FathomError
 from src.scaling.laws import laws_named
-from src.study.nights import compare_exponents, compare_means, equal_points, judged, together
+from src.study.nights import compare_exponents, compare_means, equal_points, judged, together, without_scatter
 from src.tracking.query import PointRecord
 
 METRICS = ["eval/accuracy", "eval/nll"]
@@ -97,7 +96,9 @@ def test_holm_counts_all_comparisons_of_a_night():
     assert not any(row.alarm for row in judged([with_p[1], *with_p[2:12:3] * 5], 0.01))
 
 
-def test_one_training_set_tells_no_change_from_chance():
+def test_a_curve_with_one_training_set_a_size_is_named_and_not_compared():
     chance = np.random.default_rng(10)
-    with pytest.raises(FathomError, match="seed=0,1"):
-        compare_means(night(chance, seeds=(0,)), night(chance, seeds=(0,)), "before", METRICS)
+    tonight, before = night(chance), night(chance)
+    tonight["a"] = [point for point in tonight["a"] if point.seed == 0]
+    assert without_scatter(tonight, before) == without_scatter(before, tonight) == ["a"]
+    assert {row.curve for row in compare_means(tonight, before, "before", METRICS)} == {"b"}

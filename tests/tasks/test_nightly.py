@@ -48,7 +48,7 @@ def test_nights_are_judged_and_a_halved_learning_rate_is_caught(tmp_path):
     first = run(tmp_path, "2026-01-01")
     assert first.returncode == 0, first.stderr
     second = run(tmp_path, "2026-01-02")
-    assert second.returncode == 0, second.stderr
+    assert second.returncode == 0, second.stderr + (tmp_path / "nightly" / "2026-01-02" / "log.txt").read_text()
     text = (tmp_path / "nightly" / "2026-01-02" / "report.html").read_text()
     assert "2 of 2 equal to those of the night before to the last bit" in text
 
@@ -81,3 +81,9 @@ def test_nights_are_judged_and_a_halved_learning_rate_is_caught(tmp_path):
     accepted = run(tmp_path, "2026-01-04", "accept=2026-01-03")
     assert accepted.returncode == 0, accepted.stderr
     assert judged_nights(store, "nightly")[-1].verdict == "good"
+
+    lacking = run(tmp_path, "2026-01-05", sweep=overrides(**{"seed": "0", "recipe.lr": "2e-3,1e9"}))
+    assert lacking.returncode == 1
+    assert "incomplete" in lacking.stderr
+    assert "Too few points are left to compare" in lacking.stdout
+    assert judged_nights(store, "nightly")[-1].verdict == "incomplete"

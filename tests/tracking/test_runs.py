@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_a_complete_run_holds_everything(store: Store, tmp_path: Path) -> None:
     download(store, run.id, "model", tmp_path / "copy" / "model")
     assert (tmp_path / "copy" / "model" / "weights").read_text() == "w"
     assert list((store.root / "spool").iterdir()) == []
+
+
+def test_runs_that_log_the_same_dataset_at_once_all_have_it(store: Store) -> None:
+    together, datasets = 6, [f"{name} pool" for name in "abcdefgh"]
+    barrier = threading.Barrier(together)
+
+    def log(key: str) -> str:
+        with claimed(store, key) as run:
+            for name in datasets:
+                barrier.wait(60)
+                run.log_dataset(name, "f" * 64, "/data", "training", n_rows=10)
+            run.complete()
+        return str(run.id)
+
+    with ThreadPoolExecutor(together) as pool:
+        ids = list(pool.map(log, map(str, range(together))))
+    for run_id in ids:
+        assert sorted(used.dataset.name for used in stored(store, run_id).inputs.dataset_inputs) == datasets
 
 
 def test_a_finished_key_is_the_result(store: Store) -> None:
