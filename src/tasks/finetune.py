@@ -113,8 +113,9 @@ def run_point(point: Point, job: SweepJob) -> str:
             completions = _completions_of(earlier, store, point, work, run)
             left = _left(point, completions, shots, earlier, store, work, run)
             if left:
+                begin = start()  # before the other ranks are started: it may not be there
                 ranks.told(lambda: left)
-                _do(left, point, start(), drawn, work, device, sink=run.log_metrics)
+                _do(left, point, begin, drawn, work, device, sink=run.log_metrics)
                 if left.train and config.tracking.save_model:
                     run.log_artifacts(work / "export", WEIGHTS)
             else:
@@ -195,6 +196,8 @@ def _do(left: _Left, point: Point, start: Start, drawn: Drawn, work: Path, devic
     config = point.config
     if left.train:
         train(point, start, drawn, work, sink)
+    if not left.unanswered:
+        return
     of = Start(start, left.weights) if left.weights else start
     model, tokenizer = of.load_to_measure(config.trainer, device)
     for name in left.unanswered:
