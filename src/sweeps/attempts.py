@@ -10,7 +10,7 @@ from typing import Any
 
 from src.errors import OutOfReach, Unsynced
 from src.points.point import Point
-from src.sweeps.executors.executor import OUT_OF_TIME, Executor, Task
+from src.sweeps.executors.executor import OUT_OF_TIME, Ended, Executor, Task
 from src.sweeps.launcher import Launcher
 
 # What is no fault of the point: no tracking server, or killed from outside (out of memory, preempted, a lost node).
@@ -106,10 +106,10 @@ def run_attempts(
                     attempt.not_before = time.monotonic() + seconds
                     waiting.append(attempt)
                     for watcher in watchers:
-                        watcher.again(attempt, why(ended.status, attempt), seconds)
+                        watcher.again(attempt, why(ended, attempt), seconds)
                     attempt.task.log.replace(attempt.task.log.with_name(f"log.{attempt.tries}.txt"))
                 else:
-                    end(_result(ended.status, attempt))
+                    end(_result(ended, attempt))
             for watcher in watchers:
                 watcher.tick(list(running.values()), waiting)
     finally:
@@ -117,18 +117,21 @@ def run_attempts(
     return results
 
 
-def _result(status: int, attempt: Attempt) -> Result:
+def _result(ended: Ended[Any], attempt: Attempt) -> Result:
     seconds = time.monotonic() - attempt.since
-    if status == 0:
+    if ended.status == 0:
         outcome = Outcome.RESUMED if attempt.begun else Outcome.COMPLETE
         return Result(attempt.point, outcome, seconds)
-    outcome = Outcome.UNSYNCED if status == Unsynced.exit_status else Outcome.FAILED
-    return Result(attempt.point, outcome, seconds, why(status, attempt), attempt.task.log)
+    outcome = Outcome.UNSYNCED if ended.status == Unsynced.exit_status else Outcome.FAILED
+    return Result(attempt.point, outcome, seconds, why(ended, attempt), attempt.task.log)
 
 
-def why(status: int, attempt: Attempt) -> str:
+def why(ended: Ended[Any], attempt: Attempt) -> str:
     """Why a try of a point ended so, in a sentence: the last of its log, unless it had no time to say one."""
+    status = ended.status
     tries = f" ({attempt.tries} tries)" if attempt.tries > 1 else ""
+    if ended.reason:
+        return f"{ended.reason}{tries}"
     if status < 0:
         return f"killed by {signal.Signals(-status).name}{tries}: out of memory, or its machine went down"
     if status == OUT_OF_TIME:

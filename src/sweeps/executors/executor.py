@@ -50,10 +50,14 @@ Handle = TypeVar("Handle")
 
 @dataclass(frozen=True)
 class Ended(Generic[Handle]):
-    """A task that ended. `status` is its exit status, the negative of a signal's number where one killed it."""
+    """A task that ended. `status` is its exit status, the negative of a signal's number where one killed it.
+
+    `reason` is a sentence that only the executor knows, of a task that could say none.
+    """
 
     handle: Handle
     status: int
+    reason: str = ""
 
 
 class Executor(Protocol[Handle]):

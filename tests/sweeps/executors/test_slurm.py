@@ -1,4 +1,5 @@
-"""SLURM as far as it goes without SLURM: submitit's local executor run for real, and what would go to sbatch."""
+"""SLURM as far as it goes without SLURM: submitit's local executor run for real, what would go to sbatch, and what
+squeue would say. SLURM's own daemons: tests/sweeps/test_slurm_sweep.py."""
 
 import os
 import re
@@ -6,7 +7,9 @@ import signal
 
 import pytest
 
+from src.errors import FathomError
 from src.sweeps.executors import executor_for
+from src.sweeps.executors import slurm as slurm_executor
 from src.sweeps.executors.executor import LOST
 from src.sweeps.launcher import Launcher
 
@@ -27,6 +30,11 @@ if not (here / "ready").exists():
     time.sleep(600)
 print("done")
 """
+
+
+@pytest.fixture(autouse=True)
+def no_shared_disk(monkeypatch):
+    monkeypatch.setattr(slurm_executor, "RESULT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -61,19 +69,39 @@ def test_a_job_whose_machine_is_gone_is_lost(slurm, task, drain):
     assert drain(slurm, [one]) == {"a": LOST}
 
 
+def test_a_job_that_slurm_ends_has_no_result_of_its_own(slurm, task, drain):
+    one = task("a", "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)")
+    assert drain(slurm, [one]) == {"a": LOST}  # and not SIGTERM's status: it may have been requeued
+
+
+def test_without_slurm_it_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FathomError, match=r"sbatch, srun.*login node.*cluster=local"):
+        executor_for(Launcher(executor="slurm"), [], 1, tmp_path / "slurm")
+
+
 SBATCH = """#!/bin/sh
 cat "$1" > {file}.$(ls {file}.* 2>/dev/null | wc -l)
 echo Submitted batch job $(date +%N)
 """
 
 
-def test_what_goes_to_sbatch(task, tmp_path, monkeypatch):
-    bin = tmp_path / "bin"
-    bin.mkdir()
-    for command in ("sbatch", "srun"):
-        (bin / command).write_text(SBATCH.format(file=tmp_path / "submitted"))
-        (bin / command).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{bin}:{os.environ['PATH']}")
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """commands(sbatch="#!/bin/sh …"): SLURM's commands as scripts."""
+
+    def write(**scripts):
+        for name, text in scripts.items():
+            (tmp_path / "bin" / name).write_text(text)
+            (tmp_path / "bin" / name).chmod(0o755)
+
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    write(srun="", sbatch=SBATCH.format(file=tmp_path / "submitted"))
+    return write
+
+
+def test_what_goes_to_sbatch(task, tmp_path, commands):
     launcher = Launcher(
         executor="slurm", n_jobs=2, cpus=4, memory_gb=32, job_minutes=90, sbatch={"account": "x", "partition": "gpu"}
     )
@@ -87,4 +115,40 @@ def test_what_goes_to_sbatch(task, tmp_path, monkeypatch):
     assert (options["time"], options["ntasks-per-node"]) == ("90", "1")
     assert (options["account"], options["partition"]) == ("x", "gpu")
     assert options["signal"].startswith("USR2@")  # what preempts it in order
+    assert "requeue" in options
     assert "--gpus-per-node=8" in single and "--array" not in single
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("CANCELLED", -signal.SIGINT), ("NODE_FAIL", LOST), ("PREEMPTED", LOST), ("TIMEOUT", LOST), ("GONE", LOST)]
+    + [(state, None) for state in ("PENDING", "RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING", "REQUEUE_HOLD")],
+)
+def test_what_squeue_says_of_a_job_without_a_result(task, tmp_path, commands, said, status):
+    commands(
+        sbatch="#!/bin/sh\necho Submitted batch job 7\n",
+        squeue="#!/bin/sh\n" + ("" if said == "GONE" else f"echo 5 RUNNING; echo 7 {said}\n"),
+    )
+    one = task("a", "")
+    executor = executor_for(Launcher(executor="slurm"), [one], 1, tmp_path / "slurm")
+    ended = executor.wait(executor.start([one]), 0.0)
+    assert [end.status for end in ended] == ([] if status is None else [status])
+    assert all(f"its job 7 is {said}: see " in end.reason for end in ended)
+
+
+def test_a_waiting_job_of_an_array_that_is_cancelled_is_gone_at_once(task, tmp_path, commands):
+    commands(sbatch="#!/bin/sh\necho Submitted batch job 7\n", squeue="#!/bin/sh\necho 7 PENDING\n")
+    one = task("a", "")
+    executor = executor_for(Launcher(executor="slurm"), [one], 1, tmp_path / "slurm")
+    (job,) = executor.start([one])
+    assert not executor.wait([job], 0.0)
+    commands(squeue="#!/bin/sh\n")
+    (ended,) = executor.wait([job], 10.0)
+    assert ended.status == -signal.SIGINT and "its job 7 is CANCELLED" in ended.reason
+
+
+def test_a_refusal_of_sbatch_is_said(task, tmp_path, commands):
+    commands(sbatch="#!/bin/sh\necho sbatch: error: invalid partition specified: gpu >&2\nexit 1\n")
+    one = task("a", "")
+    with pytest.raises(FathomError, match="invalid partition specified: gpu"):
+        executor_for(Launcher(executor="slurm"), [one], 1, tmp_path / "slurm").start([one])
