@@ -1,5 +1,6 @@
 """A wrong configuration ends in one sentence, with a non-zero status, before anything heavy is imported."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from src.config.check import check
 from src.config.eval import EvalConfig
+from src.config.kept import kept, restored
 from src.config.prefer import PreferConfig
 from src.config.train import TrainConfig
 from src.errors import FathomError
@@ -102,6 +104,7 @@ def test_every_benchmark_composes(benchmark, tmp_path):
     needs = [need.format(data=tmp_path) for need in BENCHMARK_NEEDS.get(benchmark, [])]
     config = check(composed(f"benchmark={benchmark}", "sandbox=limits_only", *needs), TrainConfig)
     assert config.benchmark.name == benchmark
+    assert restored(json.loads(json.dumps(kept(config))), [], config.tracking, TrainConfig) == config
 
 
 @pytest.mark.parametrize("judge", options("judge"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError
 
 from src.benchmarks.benchmark import Benchmark
 from src.config.check import sentence
@@ -32,7 +32,14 @@ def construct_benchmark(section: Any) -> Any:
         raise FathomError("\n".join(sentence(problem, "benchmark") for problem in error.errors())) from error
 
 
-AnyBenchmark = Annotated[SerializeAsAny[Benchmark], BeforeValidator(construct_benchmark)]
+def described_benchmark(benchmark: Benchmark, info: SerializationInfo) -> dict[str, Any]:
+    """The config section that `construct_benchmark` makes the benchmark of."""
+    benchmark_class = type(benchmark)
+    fields = benchmark.model_dump(mode=info.mode, by_alias=True)
+    return {"_target_": f"{benchmark_class.__module__}.{benchmark_class.__qualname__}", **fields}
+
+
+AnyBenchmark = Annotated[Benchmark, BeforeValidator(construct_benchmark), PlainSerializer(described_benchmark)]
 
 
 # How code that a model wrote is kept in; the benchmarks that run code take it over (`sandbox: ${sandbox}`).

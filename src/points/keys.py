@@ -95,6 +95,16 @@ def scores_key(
     )
 
 
+def digests_of(task: str, config: Measuring, base: Base, also: Mapping[str, Benchmark] | None = None) -> dict[str, str]:
+    """Of what a run of `task` is made, as its params have them."""
+    benchmarks = (config.benchmark, *(also or {}).values())
+    return {
+        "digest.base": base.digest,
+        "digest.test": test_of(config.benchmark)[1],
+        "digest.code": code_of(task, *(type(benchmark).__module__ for benchmark in benchmarks)),
+    }
+
+
 def _settings(config: Measuring, *scoring: str) -> dict[str, Any]:
     """Those of generation, but for how many answers go in a batch: what is likeliest, or drawn, is by prompt."""
     return config.generation.model_dump(exclude={"batch_tokens", *scoring})

@@ -11,10 +11,10 @@ from src.errors import FathomError
 from src.models.hub import require_access
 from src.modules.training import resolve_precision
 from src.points.base import Base, find_base
-from src.points.code_identity import code_of
 from src.points.keys import (
     COSMETIC_TRAINER,
     OWN,
+    digests_of,
     generation_key,
     pool_of,
     scores_key,
@@ -105,9 +105,7 @@ class Point:
             "benchmark": c.benchmark.name,
             "n_examples": c.n_examples,
             "trainer.precision": resolve_precision(c.trainer),
-            "digest.base": self.base.digest,
-            "digest.test": self.test_digest,
-            "digest.code": code_of(TASK, *(type(used).__module__ for used in (c.benchmark, *c.also.values()))),
+            **digests_of(TASK, c, self.base, c.also),
         }
         sections = {
             "benchmark": settings_of(c.benchmark),

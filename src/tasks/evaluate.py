@@ -4,6 +4,7 @@ import logging
 from shutil import rmtree
 
 from src.config.eval import EvalConfig
+from src.config.kept import kept
 from src.errors import FathomError
 from src.evaluation.completions import complete, read_completions
 from src.evaluation.scoring import score, score_standard
@@ -11,13 +12,17 @@ from src.evaluation.standard import complete_standard
 from src.modules.ranks import Ranks
 from src.modules.training import prepare_torch
 from src.points.base import find_base
-from src.points.keys import OWN, STANDARD, generation_key, scores_key, standard_keys, test_of
+from src.points.keys import OWN, STANDARD, digests_of, generation_key, scores_key, standard_keys, test_of
 from src.points.start import Start, left_by
+from src.sweeps.job import SweepJob
 from src.tracking import tags as tag
 from src.tracking.ownership import key_lock
-from src.tracking.query import fetch, runs_with
+from src.tracking.provenance import command_line
+from src.tracking.query import fetch, find_run, runs_with
 from src.tracking.runs import claim
-from src.tracking.store import open_store
+from src.tracking.store import CONFIG, open_store
+
+TASK = "src.tasks.evaluate"
 
 log = logging.getLogger(__name__)
 
@@ -33,36 +38,41 @@ def evaluate(config: EvalConfig) -> None:
     device = prepare_torch(config.trainer)
     ranks = Ranks(config.trainer)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    weights, experiments = base.digest, {store.experiment(config.study)}
+    weights, experiments, run_id = base.digest, {store.experiment(config.study)}, None
     if config.run_id is not None:
-        trained = store.client.get_run(config.run_id)
+        trained = find_run(store, config.run_id)
+        run_id = trained.info.run_id
         model_of_run = trained.data.params.get("model")
         if model_of_run != config.model.label:
             raise FathomError(
                 f"run_id: {config.run_id} finetuned {model_of_run}, not {config.model.label}; "
                 "choose the same model= as that run"
             )
-        weights = trained.data.tags.get(tag.WEIGHTS, config.run_id)
+        weights = trained.data.tags.get(tag.WEIGHTS, run_id)
         experiments.add(trained.info.experiment_id)
     completions = {OWN: generation_key(weights, config, benchmark)}
     if config.run_id is None:
         completions |= standard_keys(weights, config, benchmark)
-    key = scores_key("evaluate", "src.tasks.evaluate", config, {OWN: benchmark}, completions, run_id=config.run_id)
+    key = scores_key("evaluate", TASK, config, {OWN: benchmark}, completions)
     params = {
         "model": config.model.label,
         "benchmark": benchmark.name,
-        "run_id": config.run_id or "base",
-        "base_digest": base.digest,
+        "run_id": run_id or "base",
+        **digests_of(TASK, config, base),
         "generation": config.generation.model_dump(),
     }
-    tags = {tag.WEIGHTS: weights, tag.COMPLETIONS: " ".join(completions.values())}
-    name = f"evaluate · {config.model.label} · {benchmark.name} · {config.run_id or 'base'}"
+    tags = {
+        tag.COMMAND: command_line(SweepJob.of_this_process().overrides),
+        tag.WEIGHTS: weights,
+        tag.COMPLETIONS: " ".join(completions.values()),
+    }
+    name = f"evaluate · {config.model.label} · {benchmark.name} · {run_id or 'base'}"
     work = store.root / "work" / completions[OWN]
     files = {of: work / f"{key}.json" for of, key in completions.items()}
 
     def answer(unanswered: list[str]) -> None:
         """On every rank."""
-        of = left_by(store, base, config.run_id) if config.run_id else Start(base, None)
+        of = left_by(store, base, run_id) if run_id else Start(base, None)
         model, tokenizer = of.load_to_measure(config.trainer, device)
         asked = model, tokenizer, benchmark, test, config, device
         if OWN in unanswered:
@@ -79,10 +89,11 @@ def evaluate(config: EvalConfig) -> None:
             log.info("%s: complete already, run %s", name, run.id)
             ranks.dismiss()
             return
+        run.log_dict(kept(config), CONFIG)
         run.log_dataset(f"{benchmark.name} test", test_digest, type(benchmark).__module__, "evaluation", len(test))
         with key_lock(store, completions[OWN], name):
             for of, key in completions.items():
-                earlier = [kept.run_id for kept in runs_with(store, sorted(experiments), tag.COMPLETIONS, key)]
+                earlier = [has.run_id for has in runs_with(store, sorted(experiments), tag.COMPLETIONS, key)]
                 source = fetch(store, earlier, f"completions/{key}.json", files[of])
                 if source:
                     run.set_tags({tag.COMPLETIONS_OF: source})

@@ -9,6 +9,7 @@ from shutil import rmtree
 import numpy as np
 import torch
 
+from src.config.kept import kept
 from src.config.method import InContext
 from src.config.train import TrainConfig
 from src.evaluation.completions import complete, read_completions
@@ -28,9 +29,10 @@ from src.points.train import train
 from src.sweeps.job import SweepJob
 from src.tracking import tags as tag
 from src.tracking.ownership import key_lock
+from src.tracking.provenance import command_line
 from src.tracking.query import Kept, fetch, runs_with
 from src.tracking.runs import Run, claim
-from src.tracking.store import Store, open_store
+from src.tracking.store import CONFIG, Store, open_store
 
 # What a run says of training, and one that takes its weights or its completions says too.
 OF_TRAINING = ("train/", "val/", "lr_", "data/val_examples", "time/train_seconds")
@@ -83,7 +85,7 @@ def run_point(point: Point, job: SweepJob) -> str:
         return ""
 
     tags = {
-        "fathom.overrides": " ".join(job.overrides),
+        tag.COMMAND: command_line(job.overrides),
         tag.WEIGHTS: point.weights,
         tag.COMPLETIONS: " ".join(point.completions.values()),
         **({tag.FIRST: point.first.weights} if point.first else {}),
@@ -102,7 +104,7 @@ def run_point(point: Point, job: SweepJob) -> str:
             log.info("%s: complete already, run %s", point.name, run.id)
             ranks.dismiss()
             return run.id
-        run.log_dict(config.model_dump(mode="json"), "config.json")
+        run.log_dict(kept(config), CONFIG)
         _log_data(point, run)
         with key_lock(store, point.work, point.name):  # other points may be made of the same weights
             drawn = draw(point, prompts)
@@ -113,8 +115,9 @@ def run_point(point: Point, job: SweepJob) -> str:
             completions = _completions_of(earlier, store, point, work, run)
             left = _left(point, completions, shots, earlier, store, work, run)
             if left:
+                begin = start()  # before the other ranks are started: it may not be there
                 ranks.told(lambda: left)
-                _do(left, point, start(), drawn, work, device, sink=run.log_metrics)
+                _do(left, point, begin, drawn, work, device, sink=run.log_metrics)
                 if left.train and config.tracking.save_model:
                     run.log_artifacts(work / "export", WEIGHTS)
             else:
@@ -195,6 +198,8 @@ def _do(left: _Left, point: Point, start: Start, drawn: Drawn, work: Path, devic
     config = point.config
     if left.train:
         train(point, start, drawn, work, sink)
+    if not left.unanswered:
+        return
     of = Start(start, left.weights) if left.weights else start
     model, tokenizer = of.load_to_measure(config.trainer, device)
     for name in left.unanswered:

@@ -7,6 +7,7 @@ import torch
 
 from src.benchmarks.benchmark import Benchmark
 from src.config.judge import AskedEndpoint, Likelihood
+from src.config.kept import kept
 from src.config.prefer import PreferConfig
 from src.config.train import TrainConfig
 from src.generation.greedy import GreedyEngine
@@ -23,10 +24,12 @@ from src.points.point import Point, identify
 from src.points.start import run_of
 from src.sweeps.job import SweepJob
 from src.tasks.finetune import run_point
+from src.tracking import tags as tag
 from src.tracking.identity import digest, run_key
+from src.tracking.provenance import command_line
 from src.tracking.query import predictions
 from src.tracking.runs import claim
-from src.tracking.store import open_store
+from src.tracking.store import CONFIG, open_store
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +49,14 @@ def prefer(config: PreferConfig) -> None:
     name = f"preference · {on_task.name} · against {config.against.name}"
     code = code_of("src.tasks.prefer", "src.tracking.query")
     key = run_key("preference", points=[on_task.key, on_other.key], judge=judge.settings, code=code)
+    tags = {tag.COMMAND: command_line(job.overrides)}
     with claim(
-        store, key=key, kind="preference", study=config.study, name=name, params=_params(config, on_task)
+        store, key=key, kind="preference", study=config.study, name=name, params=_params(config, on_task), tags=tags
     ) as run:
         if run.already_complete:
             log.info("%s: complete already, run %s", name, run.id)
             return
+        run.log_dict(kept(config), CONFIG)
         ours, theirs = (predictions(store, run_id) for run_id in run_ids)
         pairs = [AnswerPair(a["prompt"], a["completion"], b["completion"]) for a, b in zip(ours, theirs, strict=True)]
         cache = store.root / "judge" / f"{digest(judge.settings)}.jsonl"

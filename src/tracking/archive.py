@@ -23,7 +23,6 @@ FORMAT = 1
 METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 1000, 100
 LEFT_BEHIND = {tag.OWNER, tag.HEARTBEAT}  # of the process that is gone
 OF_DATASET = ("name", "digest", "source_type", "source", "schema", "profile")
-ORIGIN = "fathom.imported_from"  # the run's id in the store that it came from
 
 
 def export_study(store: Store, study: str, to: Path, on_run: Callable[[str], None]) -> int:
@@ -87,7 +86,7 @@ def _import(
         with key_lock(store, key, run["name"]):
             there = runs_of_key(store, experiment, key)
             complete = complete_run(there, key)
-            begun = [same for same in there if same.data.tags.get(ORIGIN) == old]
+            begun = [same for same in there if same.data.tags.get(tag.IMPORTED_FROM) == old]
             if complete is None and run["tags"][tag.KIND] == "sweep":
                 complete = next((same for same in there if same not in begun), None)
             if complete is not None:
@@ -111,9 +110,8 @@ def _make(
     """The run in the store; that it is complete is written last."""
     tags = {name: " ".join(new_ids.get(word, word) for word in value.split(" ")) for name, value in run["tags"].items()}
     last = {tag.COMPLETE: tags.pop(tag.COMPLETE)} if tag.COMPLETE in tags else {}
-    made = store.client.create_run(
-        experiment, start_time=run["started"], tags={**tags, ORIGIN: old}, run_name=run["name"]
-    )
+    # Without run_name: the name is one of the tags, and may hold a run's id as well.
+    made = store.client.create_run(experiment, start_time=run["started"], tags={**tags, tag.IMPORTED_FROM: old})
     id_ = made.info.run_id
     params = [Param(name, value) for name, value in run["params"].items()]
     for start in range(0, len(params), PARAMS_PER_REQUEST):

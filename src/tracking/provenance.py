@@ -3,12 +3,16 @@
 import getpass
 import json
 import platform
+import shlex
 import socket
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from src.tracking import tags as tag
 from src.tracking.identity import git_state
+from src.tracking.secrets import redact
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("fathom", "torch", "lightning", "transformers", "peft", "mlflow", "numpy")
@@ -19,19 +23,27 @@ def provenance() -> dict[str, str]:
     git = git_state(PROJECT)
     tags = {
         "fathom.host": socket.gethostname(),
-        "fathom.device": _device(),
-        "fathom.versions": json.dumps({"python": platform.python_version(), **_versions()}),
+        tag.DEVICE: _device(),
+        tag.COMMAND: command_line(sys.argv[1:]),
+        tag.VERSIONS: json.dumps({"python": platform.python_version(), **_versions()}),
         "mlflow.user": _user(),
         "mlflow.source.name": Path(sys.argv[0]).name,
         "mlflow.source.type": "LOCAL",
     }
     if git["commit"]:
         tags |= {
-            "fathom.git.commit": str(git["commit"]),
-            "fathom.git.dirty": str(git["dirty"]).lower(),
+            tag.COMMIT: str(git["commit"]),
+            tag.DIRTY: str(git["dirty"]).lower(),
             "mlflow.source.git.commit": str(git["commit"]),
         }
     return tags
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """This process's command with these arguments, as a shell takes it in the project's directory."""
+    script = Path(sys.argv[0]).resolve()
+    shown = script.relative_to(PROJECT) if script.is_relative_to(PROJECT) else script
+    return redact(shlex.join(["python", str(shown), *arguments]))
 
 
 def _versions() -> dict[str, str]:

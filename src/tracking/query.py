@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from src.errors import FathomError
 from src.tracking import tags as tag
 from src.tracking.relocation import local_path
+from src.tracking.secrets import redact
 from src.tracking.store import ITEMS, PAGE, Store
 
 PREDICTIONS = "predictions"
@@ -135,14 +137,36 @@ def fetch(store: Store, run_ids: Iterable[str], artifact: str, to: Path) -> str 
     return None
 
 
-def predictions(store: Store, run_id: str, table: str = PREDICTIONS) -> list[dict[str, Any]]:
-    """The rows of a run's table artifact. Raises FathomError if the run has no such table."""
+def find_run(store: Store, run_id: str) -> Run:
+    """The run with this id, or the one that was imported from it. Raises FathomError where there is neither."""
+    try:
+        return store.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    experiments = [experiment for experiment, _ in _experiments(store)]
+    found = list(store.runs(experiments, f"tags.`{tag.IMPORTED_FROM}` = '{run_id}'")) if run_id.isalnum() else []
+    if not found:
+        raise FathomError(
+            f"run_id: there is no run {run_id} in {redact(store.uri)}: copy it from MLflow, and check tracking.root or "
+            "tracking.uri"
+        )
+    return found[0]
+
+
+def read_json(store: Store, run_id: str, artifact: str) -> Any:
+    """A JSON artifact of a run. Raises FathomError if the run has no such artifact."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            path = Path(store.client.download_artifacts(run_id, f"{table}.json", scratch))
+            path = Path(store.client.download_artifacts(run_id, artifact, scratch))
         except (MlflowException, OSError) as error:
-            raise FathomError(f"run {run_id} has no table {table}.json: was its artifact directory removed?") from error
-        content = json.loads(path.read_text(encoding="utf-8"))
+            raise FathomError(f"run {run_id} has no {artifact}: was its artifact directory removed?") from error
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def predictions(store: Store, run_id: str, table: str = PREDICTIONS) -> list[dict[str, Any]]:
+    """The rows of a run's table artifact. Raises FathomError if the run has no such table."""
+    content = read_json(store, run_id, f"{table}.json")
     return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 

@@ -114,8 +114,8 @@ class Run:
         self._outbox.put(f"{to}/{file.name}", file.read_bytes())
 
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
-        """A mapping as the artifact `path` (.json)."""
-        self._outbox.put(path, json.dumps(dict(values), indent=2).encode())
+        """A mapping as the artifact `path` (.json), secrets blanked out."""
+        self._outbox.put(path, redact(json.dumps(dict(values), indent=2)).encode())
 
     def log_dataset(self, name: str, digest: str, source: str, context: str, n_rows: int) -> None:
         """A dataset input; `context` says what for (`training`, `evaluation`).

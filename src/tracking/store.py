@@ -35,6 +35,7 @@ from src.tracking.storage_errors import storing
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 SQLITE = "sqlite:///"
+CONFIG = "config.json"  # the artifact that holds a run's configuration
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
 PAGE = 1000  # runs at a time

@@ -1,12 +1,9 @@
 """The parent run of a multirun, and the curves it holds."""
 
-import json
 import logging
 import math
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Param, Run
@@ -16,6 +13,7 @@ from src.tracking import tags as tag
 from src.tracking.ownership import key_lock, runs_of_key, set_tags
 from src.tracking.params import flat_params
 from src.tracking.provenance import provenance
+from src.tracking.query import read_json
 from src.tracking.runs import one_line
 from src.tracking.store import Store
 
@@ -115,7 +113,6 @@ def newest_sweep(store: Store, study: str) -> tuple[Run, dict[str, Planned]]:
     if not sweeps:
         raise FathomError(f"study {study} has no sweep in this store: check study and tracking.uri or tracking.root")
     newest = max(sweeps, key=lambda run: (run.info.status == "RUNNING", run.info.end_time or 0, run.info.start_time))
-    with tempfile.TemporaryDirectory() as scratch:
-        plan = json.loads(Path(store.client.download_artifacts(newest.info.run_id, PLAN, scratch)).read_text())
+    plan = read_json(store, newest.info.run_id, PLAN)
     points = {key: Planned(of["name"], tuple(of["place"]), of["n_examples"]) for key, of in plan.items()}
     return newest, points

@@ -3,6 +3,8 @@
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from src.sandbox.bubblewrap import python
+from src.sandbox.bubblewrap import INSIDE, python
 from src.sandbox.program import Limits, Program, Result
 from src.sandbox.run import run_tests
 from src.sandbox.watch import descendants
@@ -287,6 +289,18 @@ def f(x):
     # A user beyond root may already have more processes than `limits_only` allows a program.
     assert result.kind == "passed" or (mode == "limits_only" and result.kind == "refused")
     wait_until(lambda: not alive(mark))
+
+
+def test_a_keeper_that_is_told_to_stop_while_its_program_ends_still_clears_up() -> None:
+    mark = f"kept_{os.getpid()}"
+    daemon = [sys.executable, "-S", "-c", "import time; time.sleep(600)", mark]
+    program = f"import subprocess\nfor _ in range(60):\n    subprocess.Popen({daemon!r}, start_new_session=True)"
+    with subprocess.Popen([sys.executable, str(INSIDE / "keeper.py"), sys.executable, "-c", program]) as keeper:
+        wait_until(lambda: alive(mark))
+        while keeper.poll() is None:
+            keeper.terminate()
+            time.sleep(0.0002)  # one handler at a time
+    assert not alive(mark)
 
 
 def alive(mark: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from src.errors import FathomError
 from src.tracking import tags as tag
-from src.tracking.archive import ORIGIN, export_study, import_study
+from src.tracking.archive import export_study, import_study
 from src.tracking.query import points, predictions
 from src.tracking.runs import claim
 from src.tracking.store import Store, open_store
@@ -87,7 +87,7 @@ def test_an_interrupted_import_goes_on(store, other, archive):
         import_study(other, archive, interrupt)
     # And one that was killed while it wrote a run.
     old = next(p.run_id for p in points(store, "s") if p.n_examples == 100)
-    half = other.client.create_run(other.experiment("s"), tags={tag.KEY: "k100", ORIGIN: old})
+    half = other.client.create_run(other.experiment("s"), tags={tag.KEY: "k100", tag.IMPORTED_FROM: old})
     assert import_study(other, archive, lambda name: None) == ("s", 1, 2)
     assert [p.n_examples for p in points(other, "s")] == [10, 100]
     assert other.client.get_run(half.info.run_id).info.lifecycle_stage == "deleted"

@@ -143,5 +143,5 @@ def test_predictions_come_back_as_they_went_in(store: Store) -> None:
         run.log_table("predictions", rows)
         run.complete()
     assert predictions(store, run.id) == rows
-    with pytest.raises(FathomError, match=rf"run {run.id} has no table other\.json"):
+    with pytest.raises(FathomError, match=rf"run {run.id} has no other\.json"):
         predictions(store, run.id, "other")

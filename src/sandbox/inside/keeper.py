@@ -20,21 +20,23 @@ def main() -> None:
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, setsid=True)
-    stopped = False
+    # Until it is known whom to kill; the child begins with no signal blocked.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, setsid=True, setsigmask=[])
 
     def stop(*_: Any) -> None:
-        nonlocal stopped
-        stopped = True
-        os.kill(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     _, status = os.waitpid(child, 0)
-    while left := descendants(os.getpid()):
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the number may be another process's by now
+    with suppress(ChildProcessError):  # none is left: whose parent dies is a child of this one
+        while True:
+            for pid in descendants(os.getpid()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
     code = os.waitstatus_to_exitcode(status)
