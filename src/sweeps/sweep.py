@@ -24,11 +24,12 @@ from src.sweeps.launcher import Launcher
 from src.sweeps.names import keys_to_tell, sweep_name, told
 from src.sweeps.show import Show, place_of, show_results
 from src.tracking.identity import digest
+from src.tracking.leftovers import Leftover, remove
 from src.tracking.query import points as complete_points
 from src.tracking.storage_errors import storing
 from src.tracking.store import Store, open_store
 from src.tracking.sweeps import PLAN, Sweep, begun, open_sweep
-from src.tracking.sync import sync
+from src.tracking.sync import end_complete, sync
 
 ENTRY_POINT = Path(__file__).parents[1] / "train.py"
 MOST_PROCESSES = 8
@@ -127,6 +128,7 @@ def _sweep_study(asked: Asked, launcher: Launcher) -> bool:
             with Show(console, name, config.study, parent, len(results), len(left), costs(complete)) as show:
                 results += run_attempts(left, executor, launcher, [show, curves])
             results = _synced(store, results)
+        _tidy(store, config.study, results)
         show_curves(console, curves.draw(parent))
         good = all(result.outcome.good for result in results)
         status = "FINISHED" if good else "FAILED"
@@ -144,6 +146,16 @@ def _synced(store: Store, results: list[Result]) -> list[Result]:
     return [replace(r, outcome=Outcome.COMPLETE) if r.outcome is Outcome.UNSYNCED else r for r in results]
 
 
+def _tidy(store: Store, study: str, results: list[Result]) -> None:
+    """What points leave that were killed between the completion of their run and their own end."""
+    end_complete(store, study)
+    works = {good: {r.point.work for r in results if r.outcome.good is good} for good in (True, False)}
+    for name in works[True] - works[False]:  # points that share their weights share it
+        work = store.root / "work" / name
+        if work.exists():
+            remove(store, Leftover(work, "work of a point that is complete", size=0, key=name))
+
+
 def _planned(job: Job, point: Point) -> dict[str, Any]:
     """What src/status.py knows of a point before it begins."""
     return {
@@ -159,7 +171,9 @@ def _task(job: Job, point: Point, parent: Sweep, launcher: Launcher) -> Task:
     frozen = job.directory / "frozen"
     with storing(job.directory):
         frozen.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(job.frozen, frozen / "config.yaml")
+        unfinished = frozen / f"config.{os.getpid()}.unfinished"
+        OmegaConf.save(job.frozen, unfinished)
+        unfinished.replace(frozen / "config.yaml")  # whole at any time: the same command may be at work beside this one
     nodes = point.config.trainer.num_nodes
     if nodes > 1:
         raise FathomError(

@@ -16,6 +16,13 @@ from src.tracking.storage_errors import storing
 
 # What a server behind a proxy answers while it is down.
 AWAY_STATUSES = {502, 503, 504}
+# No connection, no answer in time, or one that breaks off.
+AWAY = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.RetryError,
+    requests.exceptions.ChunkedEncodingError,
+)
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 15.0
 
@@ -68,7 +75,7 @@ def _is_outage(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, FathomError):
             return False
-        if isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.RetryError):
+        if isinstance(error, AWAY):
             return True
         if isinstance(error, MlflowException):
             # MLflow says TEMPORARILY_UNAVAILABLE (503) for every OperationalError of a database.

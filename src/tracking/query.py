@@ -17,7 +17,7 @@ import safetensors.numpy
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from src.errors import FathomError
+from src.errors import FathomError, OutOfReach
 from src.tracking import tags as tag
 from src.tracking.relocation import local_path
 from src.tracking.secrets import redact
@@ -131,6 +131,8 @@ def fetch(store: Store, run_ids: Iterable[str], artifact: str, to: Path) -> str 
         try:
             if not to.exists():
                 download(store, run_id, artifact, to)
+        except OutOfReach:
+            raise  # it may be there
         except FathomError:
             continue
         return run_id

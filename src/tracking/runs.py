@@ -32,6 +32,7 @@ from src.tracking.ownership import (
     new_owner,
     ownership,
     owns,
+    remove_tag,
     runs_of_key,
     set_tags,
     take,
@@ -39,7 +40,7 @@ from src.tracking.ownership import (
 from src.tracking.params import flat_params
 from src.tracking.provenance import provenance
 from src.tracking.secrets import redact
-from src.tracking.spool import BATCH, Spool
+from src.tracking.spool import BATCH, Spool, discard
 from src.tracking.store import ITEMS, Store
 
 # MLflow's limits.
@@ -71,8 +72,9 @@ class Run:
         self._now = replace(store, client=store.at_once)
         self._outbox = Outbox(store.at_once, run_id, store.root / "spool")
         self._tables: list[dict[str, str]] = []
-        if already_complete:
+        if already_complete:  # what its process may have left, killed between its last writes
             self._outbox.discard()
+            discard(run_id, store.root / "spool")
         self._found_by = found_by
         self._key = found_by["key"]
         self._owner = owner
@@ -161,11 +163,14 @@ class Run:
         self._send_all()
         if not owns(self._now, self.id, self._owner):
             raise FathomError(f"run {self.id} was taken over by another process while this one stood still")
-        rival = complete_run(runs_of_key(self._now, self._experiment(), self._key), self._key)
-        if rival is not None:
+        runs = runs_of_key(self._now, self._experiment(), self._key)
+        if rival := complete_run(runs, self._key):
             raise FathomError(
                 f"run {rival.info.run_id} completed key {self._key} first; run {self.id} is left incomplete"
             )
+        for other in runs:  # of a host that went down before it could see that ours was first
+            if other.info.run_id != self.id:
+                self._now.client.delete_run(other.info.run_id)
         self._stop_keeper()
         set_tags(self._now, self.id, {tag.COMPLETE: "true"})
         self.complete_now = True
@@ -194,7 +199,7 @@ class Run:
         self._tables = json.loads(known.tags.get(tag.TABLES, "[]"))
         self.last_failure = known.tags.get(tag.FAILURE)
         if self.last_failure is not None:
-            client.delete_tag(self.id, tag.FAILURE)
+            remove_tag(self._store, self.id, tag.FAILURE)
         # An attempt may have died half way through its params; those that are there may not be logged again.
         missing = [Param(name, value) for name, value in params.items() if name not in known.params]
         for start in range(0, len(missing), PARAMS_PER_REQUEST):
@@ -205,10 +210,15 @@ class Run:
         self._system_metrics.start()
 
     def end(self, status: str, failure: str | None = None) -> None:
-        """End as FAILED or KILLED. A store that no longer answers is only warned of: the run stays resumable."""
+        """End as FAILED or KILLED, unless another process has taken the run over.
+
+        A store that no longer answers is only warned of: the run stays resumable.
+        """
         self._stop_keeper()
         try:
             self._open_spool().send()
+            if not owns(self._now, self.id, self._owner):
+                return
             if failure is not None:
                 set_tags(self._now, self.id, _checked_tags({tag.FAILURE: failure}))
             self._now.client.set_terminated(self.id, status)
@@ -250,7 +260,8 @@ class Run:
             self._wake.clear()
             try:
                 self._open_spool().send()
-                if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+                # Whoever has taken the run over has its name on it now, and keeps it.
+                if time.monotonic() - beat >= HEARTBEAT_SECONDS and owns(self._now, self.id, self._owner):
                     set_tags(self._now, self.id, ownership(self._owner))
                     beat = time.monotonic()
             except Exception as error:

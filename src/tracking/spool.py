@@ -27,7 +27,7 @@ class Spool:
     """The unsent metrics of one run, as JSON lines in a file. Safe to use from several threads."""
 
     def __init__(self, client: MlflowClient, run_id: str, directory: Path) -> None:
-        self.path = directory / f"{run_id}.jsonl"
+        self.path = _file(directory, run_id)
         self._client = client
         self._run_id = run_id
         with storing(directory):
@@ -76,6 +76,15 @@ class Spool:
             self._file.close()
             if not self._unsent:
                 self.path.unlink(missing_ok=True)
+
+
+def discard(run_id: str, directory: Path) -> None:
+    """The run is complete: what an earlier process left of its metrics is in the store."""
+    _file(directory, run_id).unlink(missing_ok=True)
+
+
+def _file(directory: Path, run_id: str) -> Path:
+    return directory / f"{run_id}.jsonl"
 
 
 def _read(path: Path) -> list[Metric]:

@@ -3,9 +3,11 @@
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,10 +40,13 @@ SQLITE = "sqlite:///"
 CONFIG = "config.json"  # the artifact that holds a run's configuration
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
 PROBE_SECONDS = 5
+CLOCKS_SECONDS = 60.0  # by how much two clocks may differ before it is said
 PAGE = 1000  # runs at a time
 PATIENCE_SECONDS = 600.0
 # By this tag MLflow's UI opens a study as training runs; newer versions go by the browser instead (src/tracking/ui.py).
 KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,17 @@ def _probe(uri: str) -> None:
     if answer.status_code != 200:
         raise FathomError(
             f"what answers at {shown} is no MLflow tracking server (status {answer.status_code}): correct tracking.uri"
+        )
+    _compare_clocks(shown, answer.headers.get("Date"))
+
+
+def _compare_clocks(shown: str, date: str | None) -> None:
+    """Heartbeats of several machines are read by each one's own clock."""
+    ahead = time.time() - parsedate_to_datetime(date).timestamp() if date else 0.0
+    if abs(ahead) > CLOCKS_SECONDS:
+        log.warning(
+            "this machine's clock is %.0f s %s that of the tracking server at %s: set both by a time server",
+            *(abs(ahead), "ahead of" if ahead > 0 else "behind", shown),
         )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from mlflow.entities import Param, Run
 
 from src.errors import FathomError
 from src.tracking import tags as tag
-from src.tracking.ownership import key_lock, runs_of_key, set_tags
+from src.tracking.ownership import SETTLE_SECONDS, key_lock, make_run, new_owner, remove_tag, runs_of_key, set_tags
 from src.tracking.params import flat_params
 from src.tracking.provenance import provenance
 from src.tracking.query import read_json
@@ -68,7 +69,10 @@ class Sweep:
 
 
 def open_sweep(store: Store, study: str, key: str, name: str, params: Mapping[str, Any] | None = None) -> Sweep:
-    """The parent run of the sweep with this key, made or opened again. Any number of processes may open it at once."""
+    """The parent run of the sweep with this key, made or opened again. Any number of processes may open it at once.
+
+    Hosts that make it together keep the one that is first.
+    """
     experiment = store.experiment(study)
     new_tags = {**provenance(), tag.KIND: "sweep", tag.KEY: key}
     with key_lock(store, key, name):
@@ -77,10 +81,15 @@ def open_sweep(store: Store, study: str, key: str, name: str, params: Mapping[st
             run = runs[0]
             store.client.update_run(run.info.run_id, status="RUNNING")
             if tag.COMPLETE in run.data.tags:
-                store.client.delete_tag(run.info.run_id, tag.COMPLETE)
+                remove_tag(store, run.info.run_id, tag.COMPLETE)
             set_tags(store, run.info.run_id, new_tags)
         else:
-            run = store.client.create_run(experiment, run_name=name, tags=new_tags)
+            made = make_run(store, experiment, key, name, new_owner(), new_tags)
+            if store.database is None:
+                time.sleep(SETTLE_SECONDS)
+            run = runs_of_key(store, experiment, key)[0]
+            if run.info.run_id != made.info.run_id:
+                store.client.delete_run(made.info.run_id)
             flat = [Param(name, value) for name, value in flat_params(params or {}).items()]
             store.client.log_batch(run.info.run_id, params=flat)
     return Sweep(store, run.info.run_id)

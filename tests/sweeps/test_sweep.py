@@ -96,9 +96,19 @@ def test_a_sweep_killed_in_the_middle_ends_with_the_numbers_of_an_undisturbed_on
         n: metrics["eval/nll"] for (_, n, _), metrics in scientific(root).items()
     }
 
+    # As if the process of one had been killed right after its completion.
+    of_one = finished[0]
+    store = open_store(None, root)
+    store.client.update_run(of_one.info.run_id, status="RUNNING")
+    left = [root / "spool" / f"{of_one.info.run_id}.jsonl", root / "work" / of_one.data.tags["fathom.weights"] / "file"]
+    for file in left:
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
     again = run(root, *sweep)
     assert "3 points, 3 of them complete already" in " ".join(again.stdout.split())
+    assert {r.info.status for r in runs_of_kind(root, "finetune")} == {"FINISHED"}
     assert len(runs_of_kind(root, "finetune")) == 3
+    assert not any(file.exists() for file in left)
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.tracking.server import free_port
 
 
 def binaries() -> Path | None:
@@ -17,36 +19,50 @@ def binaries() -> Path | None:
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL server's data below a directory, and its port."""
+
+    directory: Path
+    port: int
+
+    @property
+    def uri(self) -> str:
+        """Without a database's name."""
+        return f"postgresql://fathom@127.0.0.1:{self.port}"
+
+    def initialise(self) -> None:
+        if os.geteuid() == 0:  # PostgreSQL refuses to be run by root
+            shutil.chown(self.directory, "postgres")
+        self._run("initdb", "-U", "fathom", "--auth=trust", "--no-sync")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self.directory} -c fsync=off -c listen_addresses=127.0.0.1"
+        self._run("pg_ctl", "-w", "-l", str(self.directory / "log.txt"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """As if it had been killed."""
+        self._run("pg_ctl", "-m", "immediate", "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        programs = binaries()
+        assert programs is not None
+        as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        command = [*as_user, str(programs / program), "-D", str(self.directory / "data"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.directory)
+
+
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The URI of an empty server, without its database's name. It is gone at the end."""
+def cluster() -> Iterator[Cluster]:
+    """An empty server that answers. It is gone at the end."""
     # Not below pytest's own directory, which other users may not enter.
     directory = Path(tempfile.mkdtemp(prefix="postgres-"))
+    made = Cluster(directory, free_port())
     try:
-        yield from _started(directory)
+        made.initialise()
+        made.start()
+        yield made
     finally:
+        with suppress(subprocess.CalledProcessError):  # it was stopped before
+            made.stop()
         shutil.rmtree(directory)
-
-
-def _started(directory: Path) -> Iterator[str]:
-    programs = binaries()
-    assert programs is not None
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to be run by root
-        shutil.chown(directory, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    data, log = directory / "data", directory / "log.txt"
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd=directory)
-
-    run(str(programs / "initdb"), "-D", str(data), "-U", "fathom", "--auth=trust", "--no-sync")
-    options = f"-p {port} -k {directory} -c fsync=off -c listen_addresses=127.0.0.1"
-    run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(log), "-o", options, "start")
-    try:
-        yield f"postgresql://fathom@127.0.0.1:{port}"
-    finally:
-        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")

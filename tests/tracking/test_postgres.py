@@ -42,8 +42,8 @@ def server() -> Iterator[str]:
         if os.environ.get("FATHOM_CI"):
             pytest.fail(told)
         pytest.skip(told)
-    with cluster() as uri:
-        yield uri
+    with cluster() as made:
+        yield made.uri
 
 
 @pytest.fixture

@@ -1,13 +1,18 @@
 import math
 import sqlite3
 from contextlib import closing
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import requests
+from mlflow import MlflowClient
 
-from src.errors import FathomError
+from src.errors import FathomError, OutOfReach
 from src.tracking import tags as tag
-from src.tracking.query import _rows_from_api, _rows_from_database, points, predictions, studies
+from src.tracking.client import PatientClient
+from src.tracking.query import _rows_from_api, _rows_from_database, fetch, points, predictions, studies
 from src.tracking.runs import claim
 from src.tracking.store import Store
 
@@ -145,3 +150,15 @@ def test_predictions_come_back_as_they_went_in(store: Store) -> None:
     assert predictions(store, run.id) == rows
     with pytest.raises(FathomError, match=rf"run {run.id} has no other\.json"):
         predictions(store, run.id, "other")
+
+
+def test_a_store_that_is_away_is_not_one_that_has_nothing(store: Store, tmp_path: Path) -> None:
+    class Away(MlflowClient):
+        def download_artifacts(self, *_: Any, **__: Any) -> str:
+            raise requests.ConnectionError("Connection refused")
+
+    client = cast(MlflowClient, PatientClient(Away(tracking_uri=store.uri), store.uri, store.root, 0.0))
+    run_id = point(store, "k", 10)
+    assert fetch(store, [run_id], "model", tmp_path / "model") is None
+    with pytest.raises(OutOfReach):
+        fetch(replace(store, client=client), [run_id], "model", tmp_path / "model")

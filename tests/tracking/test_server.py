@@ -1,13 +1,10 @@
 """Against a real tracking server: what only a server can show."""
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from src.tracking import tags as tag
 from src.tracking.query import points, predictions
 from src.tracking.runs import claim
 from src.tracking.store import open_store
+from tests.tracking.server import free_port, server
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -46,33 +44,11 @@ with claim(store, key="waited", kind="finetune", name="p", study="s") as run:
 """
 
 
-@contextmanager
-def server(port: int, root: Path) -> Iterator[str]:
-    uri = f"http://127.0.0.1:{port}"
-    backend = ["--backend-store-uri", f"sqlite:///{root}/mlflow.db", "--artifacts-destination", str(root / "served")]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *backend]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        while True:
-            assert process.poll() is None, "the tracking server did not start"
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield uri
-    finally:
-        subprocess.run(["kill", "-9", "--", f"-{process.pid}"], check=True)
-        process.wait()
-
-
 @pytest.mark.slow
 def test_a_server_that_dies_and_comes_back(
     root: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     local = tmp_path / "local"
     tracking = [f"tracking.root={local}", f"hydra.run.dir={tmp_path / 'sync'}"]
     params = {"model": "m", "benchmark": "b", "method": "full", "recipe": "tiny", "n_examples": 1, "seed": 0}

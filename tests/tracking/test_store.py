@@ -1,11 +1,13 @@
 import os
+import re
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -123,22 +125,46 @@ def test_unreachable_server(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [(401, r"refuses access \(status 401\): set MLFLOW_TRACKING_USERNAME"), (404, "is no MLflow tracking server")],
-)
-def test_servers_that_are_no_use(status: int, sentence: str, tmp_path: Path) -> None:
+@contextmanager
+def answering(status: int, clock_ahead: float = 0.0) -> Iterator[str]:
+    """The URI of a server that answers everything with a status, its clock so many seconds ahead."""
+
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + clock_ahead)
+
         def log_message(self, *_: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(FathomError, match=sentence):
-            open_store(f"http://127.0.0.1:{server.server_port}", tmp_path)
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [(401, r"refuses access \(status 401\): set MLFLOW_TRACKING_USERNAME"), (404, "is no MLflow tracking server")],
+)
+def test_servers_that_are_no_use(status: int, sentence: str, tmp_path: Path) -> None:
+    with answering(status) as uri, pytest.raises(FathomError, match=sentence):
+        open_store(uri, tmp_path)
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(0.0, None), (300.0, "behind"), (-300.0, "ahead of")])
+def test_a_clock_that_is_not_the_servers_is_noticed(
+    ahead: float, said: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering(200, ahead) as uri:
+        open_store(uri, tmp_path)
+    noticed = [line for line in caplog.messages if "clock" in line]
+    assert len(noticed) == (said is not None)
+    for line in noticed:
+        assert re.match(
+            rf"this machine's clock is (299|300|301) s {said} that of the tracking server at http://127", line
+        )
