@@ -17,6 +17,7 @@ class Pass:
 
     `position_ids` restart at 0 with every example, which is how transformers keeps packed examples from attending to
     each other; `targets` holds at each position the next token where that belongs to an answer, else IGNORE.
+    `example_lengths` are those of the examples where they fill a single row, else empty.
     `answer_tokens` counts the targets of the whole step, over all its passes and ranks; `last` ends the step.
     """
 
@@ -24,6 +25,7 @@ class Pass:
     position_ids: Tensor
     targets: Tensor
     tokens: int
+    example_lengths: tuple[int, ...] = ()
     answer_tokens: int = 0
     last: bool = True
 
@@ -41,7 +43,7 @@ class Layout:
 
     packing: bool
     micro_batch_tokens: int
-    one_row: bool = False  # flash attention finds the borders of packed examples only in a single row
+    one_row: bool = False  # what attends example by example wants those of a pass in a single row, without padding
 
     def rows(self, lengths: Sequence[int]) -> tuple[list[list[int]], int]:
         """Which of the examples of these lengths share a row, and how many rows a forward pass takes."""
@@ -80,7 +82,7 @@ def even_out(passes: list[Pass], number: int) -> list[Pass]:
     """
     two = torch.zeros(1, 2, dtype=torch.long)
     answer_tokens = passes[0].answer_tokens if passes else 0
-    blank = Pass(two, torch.arange(2)[None], torch.full_like(two, IGNORE), 0, answer_tokens, last=False)
+    blank = Pass(two, torch.arange(2)[None], torch.full_like(two, IGNORE), 0, (2,), answer_tokens, last=False)
     return [blank] * (number - len(passes)) + passes
 
 
@@ -101,4 +103,5 @@ def collate(rows: Sequence[Sequence[Encoded]], one_row: bool = False) -> Pass:
             position_ids[r, start:end] = torch.arange(len(example))
             targets[r, answer - 1 : end - 1] = input_ids[r, answer:end]
             start = end
-    return Pass(input_ids, position_ids, targets, tokens=sum(lengths))
+    alone = tuple(len(example) for example in rows[0]) if len(rows) == 1 else ()
+    return Pass(input_ids, position_ids, targets, tokens=sum(lengths), example_lengths=alone)

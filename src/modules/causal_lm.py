@@ -78,7 +78,7 @@ class CausalLM(LightningModule):
 
     def forward(self, batch: Pass) -> Tensor:
         """Negative log-likelihood of each target. A sharded model is gathered in no other place."""
-        return token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets)
+        return token_nll(self.model, batch.input_ids, batch.position_ids, batch.targets, batch.example_lengths)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         o = self.optimisation

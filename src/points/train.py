@@ -15,6 +15,7 @@ from src.config.method import Adapters, QLora
 from src.config.model import Dtype
 from src.config.train import TrainConfig
 from src.errors import FathomError
+from src.models.attention import attend_by_example
 from src.models.lora import add_adapters
 from src.models.nf4 import quantise
 from src.models.out_of_memory import OutOfMemory, free_memory, within_memory
@@ -272,6 +273,7 @@ def held_dtype(config: TrainConfig) -> Dtype | None:
 
 def trainable(model: PreTrainedModel, config: TrainConfig) -> PreTrainedModel:
     """The model as the method trains it."""
+    attend_by_example(model)
     if isinstance(config.method, QLora):
         quantise(model, compute_dtype(config.trainer))
     if config.trainer.gradient_checkpointing:

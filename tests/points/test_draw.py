@@ -5,7 +5,7 @@ import pytest
 from src.benchmarks.benchmark import Example
 from src.errors import FathomError
 from src.models.prompt import PromptFormat
-from src.points.draw import draw, shots_that_fit
+from src.points.draw import draw, shots_that_fit, training_data
 from src.points.point import identify
 from src.tasks.finetune import finetune
 from src.tracking.query import points, predictions
@@ -51,6 +51,18 @@ def test_an_in_context_point_trains_nothing_and_logs_how_many_examples_it_saw(to
     assert 0 < record.metrics["eval/examples_in_context"] <= 5
     assert "train/loss" not in record.metrics
     assert record.metrics["eval/n_items"] == 10
+
+
+def test_on_a_cpu_the_examples_of_a_pass_lie_in_one_row_without_padding_unless_they_are_not_to_be_packed(toy):
+    config = toy(n_examples=20)
+    prompts = PromptFormat(identify(config).base.tokenizer(), config.model.plain_prompt)
+    drawn = draw(identify(config), prompts)
+    (together, *_) = training_data(config, drawn.train, drawn.val).passes(0)
+    assert together.input_ids.shape == (1, together.tokens)
+    assert len(together.example_lengths) > 1
+    unpacked = config.model_copy(update={"recipe": config.recipe.model_copy(update={"packing": False})})
+    (apart, *_) = training_data(unpacked, drawn.train, drawn.val).passes(0)
+    assert len(apart.input_ids) == len(together.example_lengths)
 
 
 class TestOfAnotherPool:
