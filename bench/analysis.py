@@ -151,7 +151,7 @@ def main(replicates: int) -> None:
         study="big", metrics=["eval/accuracy", "eval/nll"], laws=[law.name for law in LAWS],
         replicates=replicates, confidence=0.9,
         seed=time.time_ns() % 2**32, out=ROOT / "out", log_level="warning",
-        tracking=Tracking(uri=None, root=ROOT / "mlruns", save_model=False, flush_seconds=10, patience_seconds=0),
+        tracking=Tracking(uri=None, root=ROOT / "mlruns", flush_seconds=10, patience_seconds=0),
     )  # fmt: skip
     seconds: dict[str, float] = {}
     for phase, module in PHASES.items():

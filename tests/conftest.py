@@ -132,7 +132,6 @@ def toy(tmp_path, migrated):
         sections["tracking"] = {
             "uri": None,
             "root": root,
-            "save_model": True,
             "flush_seconds": 1.0,
             "patience_seconds": 0.0,
         }

@@ -63,6 +63,8 @@ def composed(*overrides, name="train"):
             ["method=qlora", "recipe=paper", "trainer=fsdp"],
             "method=qlora keeps the base in 4 bits whole",
         ),
+        (["save=adapter"], "save=adapter keeps what method=lora or qlora trains, and method=full trains all weights"),
+        (["+tracking.save_model=false"], "tracking: save_model is now the key save, beside tracking"),
         (["study=a/b"], "study: string should match pattern"),
         (["study=???"], "study: Missing mandatory value"),
     ],

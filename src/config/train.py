@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from src.config.any_benchmark import AnyBenchmark
 from src.config.measuring import Measuring
-from src.config.method import InContext, Method
+from src.config.method import Adapters, InContext, Method
 from src.config.recipe import Recipe
 from src.config.section import Section
 
@@ -30,6 +30,11 @@ class TrainConfig(Measuring):
     also: dict[str, AnyBenchmark] = Field(default={}, description="evaluate on these too, once trained")
     method: Method
     recipe: Recipe
+    save: Literal["auto", "adapter", "full", "none"] = Field(
+        default="auto",
+        description="what is kept of the trained weights: adapters, or the whole model with them merged; "
+        "auto: what the method trains",
+    )
     show: Literal["batch"] | None = Field(description="batch: print the first step's tokens and mask, train nothing")
     plan: bool = Field(default=False, description="say what it would take, run nothing")
 
@@ -42,6 +47,20 @@ class TrainConfig(Measuring):
     def trains(self) -> bool:
         """Whether weights change."""
         return self.n_examples > 0 and not isinstance(self.method, InContext)
+
+    @property
+    def merges(self) -> bool:
+        """Whether the weights that are kept are adapters merged into the model that they were trained on."""
+        return self.trains and self.save == "full" and isinstance(self.method, Adapters)
+
+    @model_validator(mode="after")
+    def _adapters_to_save(self) -> "TrainConfig":
+        if self.trains and self.save == "adapter" and not isinstance(self.method, Adapters):
+            raise ValueError(
+                f"save=adapter keeps what method=lora or qlora trains, and method={self.method.name} trains all "
+                "weights: take save=full, or save=none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _weights_in_one_piece(self) -> "TrainConfig":

@@ -8,6 +8,7 @@ from src.planning.memory import Memory, planned_precision
 from src.planning.work import Evaluation, PointWork, Training
 
 HUB_BYTES = 2  # a parameter, as the models lie on the hub: bfloat16
+MERGED_BYTES = 4  # adapters are merged in float32
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def disk_of(point: PointWork, memory: Memory) -> Disk:
         copies = 1 + bool(config.recipe.averaging) + bool(config.recipe.until)
         checkpoint = copies * memory.trained.trained_bytes + memory.trained.optimiser_bytes
     export = _export_bytes(memory)
-    kept = export if config.tracking.save_model else 0.0
+    kept = 0.0 if config.save == "none" else export
+    if config.merges:
+        kept = memory.evaluated.parameters * MERGED_BYTES
     return Disk(base, 2 * checkpoint + point.training.trials * export + kept, kept)
 
 

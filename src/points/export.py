@@ -1,7 +1,8 @@
 """The weights that a finetuning run leaves: safetensors (or a peft adapter) and the tokenizer, whole or not at all."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
@@ -31,14 +32,29 @@ def export(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, directory: Path
     gathered = strategy.gathered() if isinstance(strategy, FullySharded) else strategy.lightning_module_state_dict()
     if not trainer.is_global_zero:
         return
-    # Written beside and renamed: a directory of that name is a complete export, even after a full disk or a kill.
+    weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()}
+    with _whole(directory) as unfinished:
+        module.model.save_pretrained(unfinished, state_dict=weights)
+        tokenizer.save_pretrained(unfinished)
+        if is_quantised(module.model):
+            made = {"base": "nf4", "dtype": str(module.model.dtype).split(".")[1]}
+            (unfinished / QUANTISED).write_text(json.dumps(made))
+
+
+def merge(load_start: LoadStart, adapters: Path, directory: Path) -> None:
+    """Write the model that `export` left adapters of, with them added, in float32 to `directory`: as a full export."""
+    model, tokenizer = _merged(load_start, adapters)
+    with _whole(directory) as unfinished:
+        model.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
+
+
+@contextmanager
+def _whole(directory: Path) -> Iterator[Path]:
+    """What is written beside and renamed: a directory of that name is complete, even after a full disk or a kill."""
     unfinished = directory.with_suffix(".unfinished")
     rmtree(unfinished, ignore_errors=True)
-    weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()}
-    module.model.save_pretrained(unfinished, state_dict=weights)
-    tokenizer.save_pretrained(unfinished)
-    if is_quantised(module.model):
-        (unfinished / QUANTISED).write_text(json.dumps({"base": "nf4", "dtype": str(module.model.dtype).split(".")[1]}))
+    yield unfinished
     rmtree(directory, ignore_errors=True)  # of a try that was killed before it could say that it had ended
     unfinished.replace(directory)
 

@@ -171,6 +171,6 @@ def _first(config: TrainConfig) -> TrainConfig:
             "train_on": None,
             "first": None,
             "also": {},
-            "tracking": config.tracking.model_copy(update={"save_model": True}),
+            "save": "auto",
         }
     )

@@ -90,9 +90,7 @@ def left_by(store: Store, base: Base, run_id: str) -> Start:
     run = store.client.get_run(run_id)
     weights = _kept_weights(store, run.info.experiment_id, run.data.tags.get(tag.WEIGHTS, run_id), run_id)
     if weights is None:
-        raise FathomError(
-            f"run_id: {run_id} kept no weights: run its command again with tracking.save_model=true, after deleting it"
-        )
+        raise FathomError(f"run_id: {run_id} kept no weights: delete it and run its command again with save=auto")
     return Start(_start_of(store, base, run_id) if is_adapter(weights) else base, weights)
 
 
@@ -105,7 +103,7 @@ def _start_of(store: Store, base: Base, run_id: str) -> Start:
     if weights is None:
         raise FathomError(
             f"run_id: {run_id} was trained after {before}, whose run is not in its study any more; "
-            "run the command that made it again, with tracking.save_model=true"
+            "run the command that made it again, with save=auto"
         )
     return Start(base, weights)
 
@@ -127,6 +125,6 @@ def run_of(store: Store, point: Point, run_point: Callable[[Point], str]) -> str
     if complete is None and point.config.trainer.ranks > 1:
         raise FathomError(
             f"trainer.devices: with {point.config.trainer.ranks} run {point.name} as a point of its own before "
-            f"(study={point.config.study}, tracking.save_model=true)"
+            f"(study={point.config.study}, save=auto)"
         )
     return complete.info.run_id if complete else run_point(point)

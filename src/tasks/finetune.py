@@ -21,7 +21,9 @@ from src.modules.metric_logger import Sink
 from src.modules.ranks import Ranks
 from src.modules.training import prepare_torch
 from src.points.draw import Drawn, draw, shots_that_fit
+from src.points.export import merge
 from src.points.first_step import show_first_step
+from src.points.full_disk import writing
 from src.points.keys import OWN, STANDARD
 from src.points.point import Point, identify
 from src.points.start import WEIGHTS, Start, first_weights
@@ -118,8 +120,8 @@ def run_point(point: Point, job: SweepJob) -> str:
                 begin = start()  # before the other ranks are started: it may not be there
                 ranks.told(lambda: left)
                 _do(left, point, begin, drawn, work, device, sink=run.log_metrics)
-                if left.train and config.tracking.save_model:
-                    run.log_artifacts(work / "export", WEIGHTS)
+                if left.train and config.save != "none":
+                    run.log_artifacts(_to_keep(config, begin, work), WEIGHTS, final=True)
             else:
                 ranks.dismiss()
             facts = _scored(point, completions, run) | contamination(drawn.examples, point.test)
@@ -186,7 +188,7 @@ def _left(
         return _Left(False, work / "kept", unanswered, shots)
     if earlier:
         log.warning(
-            "%s: run %s has trained these weights but did not keep them (tracking.save_model=false): training again",
+            "%s: run %s has trained these weights but did not keep them (save=none): training again",
             point.name,
             earlier[0].run_id,
         )
@@ -210,6 +212,15 @@ def _do(left: _Left, point: Point, start: Start, drawn: Drawn, work: Path, devic
             complete_standard(*asked, point.base.context_tokens, file)
         else:
             complete(*asked, left.shots, file)
+
+
+def _to_keep(config: TrainConfig, start: Start, work: Path) -> Path:
+    """The directory of the weights that are kept."""
+    if not config.merges:
+        return work / "export"
+    with writing(work):
+        merge(start.load, work / "export", work / "merged")
+    return work / "merged"
 
 
 def _scored(point: Point, completions: Mapping[str, Path], run: Run) -> dict[str, float]:

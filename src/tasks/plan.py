@@ -136,7 +136,7 @@ def _print_disk(groups: Sequence[Group]) -> None:
     console.print(
         f"\nDisk: {_gib(sum(bases.values()))} GiB of bases, {_gib(max(disk.at_work for disk in everything))} GiB for "
         f"the point at work, {_gib(sum(disk.kept for disk in everything))} GiB of weights kept "
-        "(tracking.save_model=false keeps none)."
+        "(save=none keeps none)."
     )
 
 

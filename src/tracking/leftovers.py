@@ -17,7 +17,10 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file or a directory, why nothing needs it, and its size in bytes. `key` is whose lock guards it."""
+    """A file or a directory, why nothing needs it, and what its removal frees in bytes. `key` is whose lock guards it.
+
+    A file that is linked elsewhere too, as a copy of weights is with the artifact, frees none.
+    """
 
     path: Path
     why: str
@@ -82,8 +85,8 @@ def _keys(tags: Mapping[str, str]) -> list[str]:
 
 
 def _leftover(path: Path, why: str, key: str | None = None) -> Leftover:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return Leftover(path, why, sum(file.stat().st_size for file in files if file.is_file()), key)
+    stats = [file.stat() for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+    return Leftover(path, why, sum(stat.st_size for stat in stats if stat.st_nlink == 1), key)
 
 
 def _touched(path: Path) -> float:

@@ -6,7 +6,6 @@ lost, and whoever claims its key again on this host sends what is left instead o
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import RunTag
 
 from src.errors import OutOfReach
+from src.tracking.local_artifacts import artifact_directory, link
 from src.tracking.storage_errors import storing
 
 log = logging.getLogger(__name__)
@@ -52,15 +52,15 @@ class Outbox:
             file.write_bytes(content)
         self.send_if_it_answers()
 
-    def put_directory(self, directory: Path, to: str | None) -> None:
-        """Everything in a directory as artifacts below `to`."""
+    def put_directory(self, directory: Path, to: str | None, final: bool) -> None:
+        """Everything in a directory as artifacts below `to`; linked where its files are `final`: not written again."""
         try:
-            self._client.log_artifacts(self._run_id, str(directory), to)
+            self._send_directory(directory, to, final)
         except OutOfReach:
             with storing(self.directory):
-                # Links: weights are large, and whoever made them may remove them before they are sent.
-                kept = self.directory / "files" / (to or "")
-                shutil.copytree(directory, kept, copy_function=_link, dirs_exist_ok=True)
+                # Whoever made them may remove them before they are sent.
+                waiting = self.directory / "files" / (to or "")
+                link(directory, waiting) if final else shutil.copytree(directory, waiting, dirs_exist_ok=True)
             self._warn()
 
     def put_tags(self, tags: Mapping[str, str]) -> None:
@@ -83,7 +83,7 @@ class Outbox:
         """Write everything to the store. OutOfReach and what else is raised pass through; nothing is lost by it."""
         files = self.directory / "files"
         if files.exists():
-            self._client.log_artifacts(self._run_id, str(files))
+            self._send_directory(files, None, final=True)
             shutil.rmtree(files)
         if self._owed.tags:
             tags = [RunTag(name, value) for name, value in self._owed.tags.items()]
@@ -94,6 +94,14 @@ class Outbox:
     def discard(self) -> None:
         """The run is complete: nothing is owed."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _send_directory(self, directory: Path, to: str | None, final: bool) -> None:
+        kept = artifact_directory(self._client, self._run_id) if final else None
+        if kept is None:
+            self._client.log_artifacts(self._run_id, str(directory), to)
+            return
+        with storing(kept):
+            link(directory, kept / (to or ""))
 
     def _warn(self) -> None:
         if not self._warned:
@@ -106,14 +114,6 @@ class Outbox:
             unfinished = self.directory / "owed.unfinished"
             unfinished.write_text(json.dumps(asdict(self._owed)))
             unfinished.replace(self.directory / "owed.json")
-
-
-def _link(source: str, target: str) -> None:
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 def finished_runs(spool: Path) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from src.errors import FathomError, OutOfReach
 from src.tracking import tags as tag
+from src.tracking.local_artifacts import artifact_directory, link
 from src.tracking.relocation import local_path
 from src.tracking.secrets import redact
 from src.tracking.store import ITEMS, PAGE, Store
@@ -95,16 +96,24 @@ def studies(store: Store) -> list[str]:
 
 
 def download(store: Store, run_id: str, artifact: str, to: Path) -> None:
-    """Copy an artifact (a file or a directory) of a run to the path `to`, which is there only once it is whole."""
+    """Have an artifact (a file or a directory) of a run at the path `to`, which is there only once it is whole.
+
+    To be read alone: of artifacts on this machine its files are links.
+    """
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".download-") as scratch:
         try:
-            got = store.client.download_artifacts(run_id, artifact, scratch)
+            kept = artifact_directory(store.client, run_id)
+            if kept is None:
+                got = Path(store.client.download_artifacts(run_id, artifact, scratch))
+            else:
+                got = Path(scratch, "whole")
+                link(kept / artifact, got)
         except (MlflowException, OSError) as error:
             raise FathomError(
                 f"run {run_id} has no artifact {artifact}: was it kept, and is its directory there?"
             ) from error
-        Path(got).replace(to)
+        got.replace(to)
 
 
 @dataclass(frozen=True)

@@ -107,9 +107,12 @@ class Run:
         """By metric its value for each test item, shape (items,), as the artifact `items.safetensors`."""
         self._outbox.put(ITEMS, safetensors.numpy.save(dict(items)))
 
-    def log_artifacts(self, directory: Path, to: str | None = None) -> None:
-        """Everything in a directory, below the artifact path `to`."""
-        self._outbox.put_directory(directory, to)
+    def log_artifacts(self, directory: Path, to: str | None = None, *, final: bool = False) -> None:
+        """Everything in a directory, below the artifact path `to`.
+
+        `final`: none of its files is written again, so that a store on this machine takes links to them.
+        """
+        self._outbox.put_directory(directory, to, final)
 
     def log_file(self, file: Path, to: str) -> None:
         """One file, below the artifact path `to`."""

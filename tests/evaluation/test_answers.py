@@ -25,7 +25,7 @@ def completed(root, ranks, strategy="ddp"):
     found = {}
     for name, generation in (GENERATIONS | {"resumed": GENERATIONS["greedy"]}).items():
         trainer = SECTIONS["trainer"] | {"devices": ranks, "strategy": strategy}
-        tracking = {"uri": None, "root": root, "save_model": False, "flush_seconds": 1.0, "patience_seconds": 0.0}
+        tracking = {"uri": None, "root": root, "flush_seconds": 1.0, "patience_seconds": 0.0}
         sections = {"trainer": trainer, "generation": {"batch_tokens": 100} | generation, "tracking": tracking}
         config = TrainConfig(**SECTIONS | sections, benchmark=Echo())
         model, tokenizer = Start(identify(config).base, None).load_to_measure(config.trainer, torch.device("cpu"))

@@ -25,7 +25,7 @@ THREE_EPOCHS = {
 
 
 def analyze(root, **changes):
-    tracking = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0, "patience_seconds": 0.0}
+    tracking = {"uri": None, "root": root, "flush_seconds": 1.0, "patience_seconds": 0.0}
     fields = {
         "study": "s",
         "metrics": ["eval/accuracy", "eval/nll"],
@@ -166,7 +166,7 @@ def test_a_study_that_does_not_say_how_it_was_trained_has_no_section_on_it(with_
 
 
 def test_published_points_have_the_laws_of_the_store_that_they_come_from(with_items, tmp_path):
-    tracking = {"uri": None, "root": with_items, "save_model": True, "flush_seconds": 1.0, "patience_seconds": 0.0}
+    tracking = {"uri": None, "root": with_items, "flush_seconds": 1.0, "patience_seconds": 0.0}
     publish(PublishConfig(study="s", to=tmp_path / "published", tracking=tracking, log_level="info"))
     source = {"kind": "files", "path": tmp_path / "published"}
     fit_laws(analyze(tmp_path / "elsewhere", source=source, laws=["paper", "power_floor"], out=tmp_path / "out"))

@@ -45,7 +45,7 @@ SLOW = Law(
 
 
 def analyze(root, study, **changes):
-    tracking = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0, "patience_seconds": 0.0}
+    tracking = {"uri": None, "root": root, "flush_seconds": 1.0, "patience_seconds": 0.0}
     fields = {
         "study": study,
         "metrics": ["eval/nll"],

@@ -28,22 +28,26 @@ def evaluated(config):
 
 
 @pytest.mark.parametrize(
-    "method",
+    ("method", "save", "file"),
     [
-        {"name": "full"},
-        {"name": "lora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
-        {"name": "qlora", "r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
+        ("full", "auto", "model"),
+        ("lora", "adapter", "adapter_model"),
+        ("qlora", "auto", "adapter_model"),
+        ("qlora", "full", "model"),
     ],
-    ids=["full", "lora", "qlora"],
 )
-def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method):
-    config = toy(method=method, recipe={"lr": 1e-2}, first={"benchmark": toy.benchmark(), "n_examples": 0})
+def test_kept_weights_evaluate_to_the_numbers_of_their_point(toy, method, save, file):
+    adapters = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]} if method != "full" else {}
+    first = {"benchmark": toy.benchmark(), "n_examples": 0}
+    config = toy(method={"name": method, **adapters}, save=save, recipe={"lr": 1e-2}, first=first)
     finetune(config)
     (record,) = points(open_store(None, config.tracking.root), "toy")
     evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
     evaluate(evaluation(config, run_id=record.run_id, generation=OTHERWISE))
     (run,) = evaluated(config)
     assert "fathom.completions_of" not in run.data.tags
+    (weights,) = (config.tracking.root / "artifacts" / record.run_id / "artifacts" / "model").glob("*.safetensors")
+    assert (weights.stem, weights.stat().st_nlink) == (file, 2)  # once on the disk: here and in exports/
     for metric in ("eval/accuracy", "eval/nll", "eval/format_error_rate"):
         assert run.data.metrics[metric] == record.metrics[metric]
 
@@ -85,7 +89,7 @@ def test_a_base_evaluates_like_the_point_without_examples(toy):
 
 @pytest.mark.parametrize("n", [0, 3])
 def test_what_a_run_answered_is_scored_again_without_its_weights(toy, monkeypatch, n):
-    config = toy(n_examples=n, tracking={"save_model": False})
+    config = toy(n_examples=n, save="none")
     finetune(config)
     (record,) = points(open_store(None, config.tracking.root), "toy")
     monkeypatch.setattr("src.tasks.evaluate.complete", None)
@@ -98,7 +102,7 @@ def test_what_a_run_answered_is_scored_again_without_its_weights(toy, monkeypatc
 
 
 def test_weights_that_were_not_kept_are_missed_in_a_sentence(toy):
-    config = toy(n_examples=3, tracking={"save_model": False})
+    config = toy(n_examples=3, save="none")
     finetune(config)
     (record,) = points(open_store(None, config.tracking.root), "toy")
     with pytest.raises(FathomError, match=rf"run_id: {record.run_id} kept no weights"):

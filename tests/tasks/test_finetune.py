@@ -151,8 +151,13 @@ def test_what_is_cosmetic_leaves_the_key(toy, tmp_path):
     assert plain == identify(toy(root=tmp_path / "elsewhere")).key
     assert plain == identify(toy(trainer={"progress_bar": True, "name": "x", "checkpoint_every_steps": 7})).key
     assert plain == identify(toy(log_level="debug")).key
-    assert plain == identify(toy(tracking={"flush_seconds": 9.0, "save_model": False})).key
+    assert plain == identify(toy(tracking={"flush_seconds": 9.0}, save="none")).key
     assert plain == identify(toy(trainer={"precision": "32-true"})).key  # what auto means here
+
+
+def test_the_weights_of_a_point_that_another_starts_from_are_kept_whatever_is_saved_of_that(toy):
+    first = {"benchmark": toy.benchmark(), "n_examples": 4}
+    assert identify(toy(first=first, save="none")).first.config.save == "auto"
 
 
 def test_how_many_answers_go_in_a_batch_is_cosmetic(toy):

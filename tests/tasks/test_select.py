@@ -116,7 +116,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
 
 def from_study(root: Path, **changes: Any) -> list[dict[str, Any]]:
     out = root.parent / "ranking.json"
-    tracking = {"uri": None, "root": root, "save_model": True, "flush_seconds": 1.0, "patience_seconds": 0.0}
+    tracking = {"uri": None, "root": root, "flush_seconds": 1.0, "patience_seconds": 0.0}
     fields = {"source": {"kind": "mlflow"}, "study": "s", "metric": "eval/accuracy", "at": 1000, "fit_up_to": None,
               "target": None, "seed": 0, "out": out, "log_level": "info", "tracking": tracking}  # fmt: skip
     select_from_study(SelectFromStudyConfig.model_validate(fields | changes))

@@ -59,10 +59,10 @@ def strict(toy):
 
 
 def test_another_scorer_scores_what_was_answered(toy, done, strict):
-    config = toy(benchmark=strict(), tracking={"save_model": False})
+    config = toy(benchmark=strict(), save="none")
     before, _ = run(config)
     done.clear()
-    after, tags = run(toy(benchmark=strict(worth=0.5), tracking={"save_model": False}))
+    after, tags = run(toy(benchmark=strict(worth=0.5), save="none"))
     assert done == []
     assert tags["fathom.completions_of"] == before.run_id
     assert (before.metrics["eval/accuracy"], after.metrics["eval/accuracy"]) == (0.5, 0.25)
@@ -77,7 +77,7 @@ def test_another_scorer_scores_what_was_answered(toy, done, strict):
 
     # The run that was scored again has all that it takes to do it once more.
     store.client.delete_run(before.run_id)
-    _, tags = run(toy(benchmark=strict(worth=0.1), tracking={"save_model": False}))
+    _, tags = run(toy(benchmark=strict(worth=0.1), save="none"))
     assert done == []
     assert tags["fathom.completions_of"] == after.run_id
 
@@ -97,8 +97,8 @@ def test_another_generation_answers_again_with_the_weights_that_were_kept(toy, d
 
 
 def test_weights_that_were_not_kept_are_trained_again_with_a_word_about_it(toy, done, caplog):
-    before, _ = run(toy(n_examples=3, tracking={"save_model": False}))
-    after, _ = run(toy(n_examples=3, generation={"name": "hf"}, tracking={"save_model": False}))
+    before, _ = run(toy(n_examples=3, save="none"))
+    after, _ = run(toy(n_examples=3, generation={"name": "hf"}, save="none"))
     assert done.count("trained") == 2
     assert f"run {before.run_id} has trained these weights but did not keep them" in caplog.text
     assert {k: v for k, v in scientific(after).items() if "per_second" not in k} == {
