@@ -8,6 +8,8 @@ Over the studies and cuts of the tournament (bench/tournament.py), whose pooled 
   largest: it is known before anything beyond the cut is looked at. How often does the n at which the measured means
   first get there (between two sizes by a line in ln n) lie in the 90 % interval? One that is not there by the largest
   size is held if the interval reaches beyond that.
+- Reaches the same target by n, for n a quarter, half, three quarters of the way to the largest size in ln n, and there:
+  how often was it so, by the probability with which it was said?
 - Best curve, at the largest n that all have: how often was the curve of least expected regret the best, beside what was
   said of it; its regret, beside what was expected; of each two curves, how often the one said to be better was so, by
   the probability with which it was said. Losses are compared in ln L, accuracies in points.
@@ -54,8 +56,27 @@ def needed(drawn: JointDraws, cuts: Sequence[tuple[Curve, Curve]]) -> list[bool]
     return held
 
 
+def reached(drawn: JointDraws, cuts: Sequence[tuple[Curve, Curve]]) -> list[tuple[float, bool]]:
+    """For each curve and each of its stops, how probable it is that the target is reached there, and whether it was."""
+    said = []
+    for index, (curve, short) in enumerate(cuts):
+        target = float(np.median(drawn.of(index, middle(curve, short))))
+        true = first_reached(curve, short.sizes[-1], target) or math.inf
+        for n in stops(curve, short):
+            there = drawn.of(index, n)
+            by_draws = there <= target if curve.kind == "loss" else there >= target
+            said.append((float(by_draws.mean()), true <= n))
+    return said
+
+
 def middle(curve: Curve, short: Curve) -> int:
+    """The second of the stops."""
     return round(math.sqrt(short.sizes[-1] * curve.sizes[-1]))
+
+
+def stops(curve: Curve, short: Curve) -> list[int]:
+    logs = np.linspace(math.log(short.sizes[-1]), math.log(curve.sizes[-1]), 5)[1:]
+    return [round(n) for n in np.exp(logs)]
 
 
 def value_at(curve: Curve, n: int) -> float:
@@ -75,6 +96,7 @@ def main() -> None:
     for heading in ("study", "×", "curves", "needed: 90 % held", "best said", "was", "expected regret", "regret"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
     said_of_pairs: dict[int, list[bool]] = defaultdict(list)
+    said_of_targets: dict[int, list[bool]] = defaultdict(list)
     best: list[tuple[float, bool]] = []
     verdicts: dict[str, list[float]] = defaultdict(list)
     for name, ratio in track([(n, r) for r in map(int, asked.ratios.split(",")) for n in pool], transient=True):
@@ -84,9 +106,11 @@ def main() -> None:
         held: list[bool] = []
         for cuts in groups:
             common = int(min(curve.sizes[-1] for curve, _ in cuts))
-            middles = sorted({middle(curve, short) for curve, short in cuts})
-            drawn = draw_jointly([short for _, short in cuts], [*middles, common])
+            asked_for = sorted({n for pair in cuts for n in (*stops(*pair), middle(*pair))})
+            drawn = draw_jointly([short for _, short in cuts], [*asked_for, common])
             held += needed(drawn, cuts)
+            for p, was in reached(drawn, cuts):
+                said_of_targets[min(int(5 * p), 4)].append(was)
             for curve, short in cuts:
                 verdict = superficial(short).verdict
                 decades = math.log10(curve.sizes[-1] / short.sizes[-1])
@@ -116,6 +140,8 @@ def main() -> None:
     console.print(f"best curve of {len(best)} choices: said with {stated:.0%} on average, true of {came:.0%}")
     for k, of in sorted(said_of_pairs.items()):
         console.print(f"of two curves, said with {BINS[k]:.0%} to {BINS[k + 1]:.0%}: {np.mean(of):.0%} of {len(of):,}")
+    for k, of in sorted(said_of_targets.items()):
+        console.print(f"reached by n, said with {k / 5:.0%} to {(k + 1) / 5:.0%}: {np.mean(of):.0%} of {len(of):,}")
     for verdict, gains in verdicts.items():
         share = np.mean(np.array(gains) > 0), np.mean(np.array(gains) >= 1)
         console.print(f"{verdict}: {len(gains)} curves; {share[0]:.0%} then gained, {share[1]:.0%} as much as counts")

@@ -1,6 +1,6 @@
 """Forecasters against each other, over studies of which the one judged had no part in any choice.
 
-    python bench/tournament.py [--studies=flan,NMT,…] [--ratios=4,8,16,64,512] [--slow]
+    python bench/tournament.py [--studies=flan,NMT,…] [--ratios=4,8,16,64,512] [--alone] [--slow]
 
 Each study's curves are cut at a fraction of their largest size and forecast there. Studies: 30 models finetuned on FLAN
 (Lin et al. 2402.02314), curves of translation, language models, BIG-Bench and image classification (Alabdulmohsin et
@@ -8,13 +8,15 @@ al. 2209.06640), pretraining losses over tokens at each model size (Farseer, in 
 (SetFit, Tunstall et al. 2209.11055), from ../shared/data; this project's own (docs/data/power_law), whose
 curves are of different benchmarks and so forecast one by one; and simulated ones of laws that the forecaster does not
 have. Sizes of a curve are thinned to a factor of √2: nobody measures 400. A curve without a size between 1/ratio and
-half of that of its largest is left out there. With --slow (an hour and more) laws of more than four parameters are
-rivals too.
+half of that of its largest is left out there. With --alone each curve is forecast by itself, at most eight of a study.
+With --slow (an hour and more) laws of more than four parameters are rivals too.
 
-The size of the error that a study's curves have in common (src/scaling/common_error.py) is, for each study, chosen from
-the other real studies: the least with which 90 % intervals hold 90 % on average over them and 75 % of the curves in
-each case, a study at a ratio, in which any of them does. Simulated studies have no part in it. Shapes and priors of the
-mixture are those of src/scaling/laws; FLAN and the language curves were in view when they were set, the others not.
+The sizes of the errors that a study's curves have in common (src/scaling/common_error.py) are, for each study, chosen
+from the others, simulated ones among them, which alone go on to 512 times the budget: of those with which 90 %
+intervals hold 90 % on average over the studies, and 75 % of the curves of each case, a study at a ratio, in which any
+does, the two with the least CRPS (the geometric mean over the ratios of that over their cases). Shapes and priors of
+the mixture are those of src/scaling/laws; FLAN and the language curves were in view when they were set, the others not.
+Which errors there are, and the rule, were set in view of all.
 """
 
 import argparse
@@ -33,7 +35,7 @@ from rich.progress import track
 from rich.table import Table
 from scipy.special import expit
 
-from src.scaling.common_error import with_common_error
+from src.scaling.common_error import CommonError
 from src.scaling.curve import Curve, Measurement
 from src.scaling.fit import fit_law, points_needed
 from src.scaling.laws import CATALOGUE
@@ -41,12 +43,17 @@ from src.scaling.laws.law import Law
 from src.scaling.pooled_forecast import COMMON, fit_study
 
 DATA = Path(__file__).parents[1] / "../shared/data"
-COMMONS = tuple(np.arange(0, 0.61, 0.05).round(2).tolist())
+COMMONS = tuple(
+    CommonError(share, straight)
+    for share in np.arange(0, 0.36, 0.025).round(3).tolist()
+    for straight in np.arange(0, 0.16, 0.025).round(3).tolist()
+)
 THINNED = 2**0.5
 FEWEST_CURVES, FEWEST_SIZES = 3, 3
 MOST_PARAMETERS = 4  # of a rival law: those of more are slow to fit and, of few sizes, no better
 LEVELS = (0.5, 0.8, 0.9)
 LEAST = 0.75  # of the curves of a case that the 90 % interval should hold
+MOST_ALONE = 8  # curves of a study, evenly among all
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +63,9 @@ class Case:
     study: str
     ratio: int
     rivals: dict[str, np.ndarray]
-    ours: dict[float, "Outcome"]
+    ours: dict[CommonError, "Outcome"]
 
-    def held(self, common: float) -> float:
+    def held(self, common: CommonError) -> float:
         """The share of the curves in the 90 % interval."""
         return float(self.ours[common].held[-1].mean())
 
@@ -148,6 +155,13 @@ def studies() -> dict[str, list[list[Curve]]]:
     return {name: [curves] for name, curves in pooled.items()} | read_own()
 
 
+def alone(groups: Sequence[Sequence[Curve]]) -> list[list[Curve]]:
+    """Some of the curves, each in a group of its own."""
+    curves = [curve for group in groups for curve in group]
+    places = np.linspace(0, len(curves) - 1, min(MOST_ALONE, len(curves))).round().astype(int)
+    return [[curves[place]] for place in places]
+
+
 def cut(curve: Curve, ratio: int) -> Curve | None:
     """The curve thinned, up to 1/ratio of its largest size; None where too few sizes are left."""
     kept = [curve.sizes[-1]]
@@ -186,15 +200,14 @@ def case(name: str, groups: Sequence[Sequence[Curve]], ratio: int, slow: bool) -
     return Case(name, ratio, off, ours)
 
 
-def draws(cuts: Sequence[tuple[Curve, Curve]]) -> dict[float, np.ndarray]:
+def draws(cuts: Sequence[tuple[Curve, Curve]]) -> dict[CommonError, np.ndarray]:
     """Draws of what is measured at each curve's largest size, shape (draws, curves), under every common error."""
     study = fit_study([short for _, short in cuts])
     at, place = np.unique([int(curve.sizes[-1]) for curve, _ in cuts], return_inverse=True)
-    of_mixture = study.latent(at.tolist(), 0, noise=True, common=0.0)
+    of_mixture = study.latent(at.tolist(), 0, noise=True, common=CommonError(0, 0))
 
-    def drawn(common: float) -> np.ndarray:
-        rng = np.random.default_rng([0, 1])
-        latent = with_common_error(of_mixture, study.points, study.fitted, np.log(at), common, rng)
+    def drawn(common: CommonError) -> np.ndarray:
+        latent = common.added(of_mixture, study.points, study.fitted, np.log(at), np.random.default_rng([0, 0]))
         return study.points.with_noise(latent, np.random.default_rng(0))[:, np.arange(len(cuts)), place]
 
     return {common: drawn(common) for common in COMMONS}
@@ -248,26 +261,42 @@ def _by_law(curve: Curve, law: Law, n: int) -> float:
     return min(1.0, max(0.0, value)) if curve.kind == "accuracy" else value
 
 
-def chosen(others: Sequence[Case]) -> float:
-    """The common error by the rule above."""
-    real = [c for c in others if not c.study.startswith("simulated")] or list(others)
-    within_reach = [c for c in real if c.held(COMMONS[-1]) >= LEAST]
-    for common in COMMONS:
-        studies = {c.study: np.mean([of.held(common) for of in real if of.study == c.study]) for c in real}
-        if np.mean([*studies.values()]) >= LEVELS[-1] and all(c.held(common) >= LEAST for c in within_reach):
-            break
-    return common
+def chosen(others: Sequence[Case]) -> CommonError:
+    """The common errors by the rule above."""
+    cases_of: dict[str, list[Case]] = defaultdict(list)
+    cases_at: dict[int, list[Case]] = defaultdict(list)
+    for one in others:
+        cases_of[one.study].append(one)
+        cases_at[one.ratio].append(one)
+
+    def held(common: CommonError) -> float:
+        """The share of the curves in the 90 % interval, a mean over studies."""
+        return float(np.mean([np.mean([c.held(common) for c in of]) for of in cases_of.values()]))
+
+    def log_crps(common: CommonError) -> float:
+        return float(np.mean([np.mean([np.log(c.ours[common].crps) for c in of]) for of in cases_at.values()]))
+
+    within_reach = [c for c in others if max(map(c.held, COMMONS)) >= LEAST]
+    holding = [
+        common
+        for common in COMMONS
+        if held(common) >= LEVELS[-1] and all(c.held(common) >= LEAST for c in within_reach)
+    ]
+    return min(holding or [COMMONS[-1]], key=log_crps)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", help="comma-separated; all by default")
     parser.add_argument("--ratios", default="4,8,16,64,512")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--slow", action="store_true")
     asked = parser.parse_args()
     pool = {name: of for name, of in studies().items() if not asked.studies or name in asked.studies.split(",")}
     if len(pool) < 2:
         parser.error("a study is judged with what others chose: name two at least")
+    if asked.alone:
+        pool = {name: alone(of) for name, of in pool.items()}
     wanted = [(name, ratio) for ratio in map(int, asked.ratios.split(",")) for name in pool]
     made = (case(name, pool[name], ratio, asked.slow) for name, ratio in track(wanted, transient=True))
     cases = [c for c in made if c is not None]
@@ -291,7 +320,7 @@ def main() -> None:
         table.add_row(
             c.study,
             str(c.ratio),
-            f"{left_out[c.study]:.2f}",
+            "{0.share:.3f} {0.straight:.3f}".format(left_out[c.study]),
             *(f"{cell:.3g}" for cell in cells),
             f"{laws[best]:.3g} {best}",
             f"{made.crps:.3g}",
@@ -329,7 +358,7 @@ def _has(c: Case, who: str) -> bool:
     return who == "ours" or who in c.rivals
 
 
-def _error(c: Case, who: str, left_out: dict[str, float]) -> float:
+def _error(c: Case, who: str, left_out: dict[str, CommonError]) -> float:
     return rms(c.ours[left_out[c.study]].errors if who == "ours" else c.rivals[who])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from src.scaling.accuracies import UNSTATED_ITEMS, accuracy_points
-from src.scaling.common_error import with_common_error
+from src.scaling.common_error import CommonError
 from src.scaling.curve import Curve
 from src.scaling.irregular import without_wild, worsening
 from src.scaling.laws import shapes_for
@@ -17,7 +17,7 @@ from src.scaling.laws.law import Shape
 from src.scaling.pooled import PADDING, ROUNDS, TRIES, Observations, Pooled, padded, pool
 
 DRAWS = 2000
-COMMON = 0.3  # of the change that is forecast: what bench/tournament.py chooses from all its real studies
+COMMON = CommonError(share=0.1, straight=0.1)  # what bench/tournament.py chooses from all its studies
 CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked, and of medians at what was measured
 AT_A_TIME = 4_000_000  # values drawn: those of many curves at many sizes do not fit in memory together
 NO_MATTER = 0.05  # a weight of laws below which nothing is said of them
@@ -28,8 +28,9 @@ METHOD = (
     "a curve deviates and noise: of test items and seeds where known, else from the scatter. Spreads are estimated "
     "from the study (empirical Bayes), laws weighed by their evidence; "
     f"{DRAWS:,} draws give medians and intervals, widened where the largest sizes, forecast from the others, were "
-    "farther off than said. Beyond the largest size the curves have an error in common, a normal share of the change "
-    f"that is forecast with a standard deviation of {COMMON:.0%}, as measured over other studies. n = 0 is left out."
+    "farther off than said. Beyond the largest size the curves have errors in common, as measured over other studies: "
+    f"a share of the change that is forecast, within {COMMON.share:.0%} in every other study, and for each unit of "
+    f"ln n some {COMMON.straight:.0%} of the way to the straight line through the last two sizes. n = 0 is left out."
 )
 
 
@@ -185,7 +186,7 @@ class FittedStudy:
         return np.concatenate([np.median(of, axis=0) for of in drawn])
 
     def latent(
-        self, at: Sequence[int], seed: int, noise: bool, some: slice = slice(0, None), common: float = COMMON
+        self, at: Sequence[int], seed: int, noise: bool, some: slice = slice(0, None), common: CommonError = COMMON
     ) -> np.ndarray:
         """Draws of the latent value of some of the curves, shape (DRAWS, curves, sizes), as `Pooled.draws`."""
         n = np.array(at, dtype=float)
@@ -193,7 +194,7 @@ class FittedStudy:
         middle = np.median(drawn, axis=0)
         widened = middle + (drawn - middle) * self.wider
         rng = np.random.default_rng([seed, 0])  # the same for all curves: they err together
-        return with_common_error(widened, self.points.only(some), self.fitted[some], np.log(n), common, rng)
+        return common.added(widened, self.points.only(some), self.fitted[some], np.log(n), rng)
 
     def expected(self, at: Sequence[int], seed: int, some: slice) -> np.ndarray:
         """Draws of the metric of some of the curves, shape (DRAWS, curves, sizes)."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from src.scaling.common_error import with_common_error
+from src.scaling.common_error import CommonError
 from src.scaling.pooled import Observations
 from src.scaling.pooled_forecast import forecast
 
@@ -14,32 +15,70 @@ ROOT = Path(__file__).parents[2]
 
 X = np.log([[100.0, 200, 400, 800], [50, 100, 200, 400]])
 SLOPES = np.array([-0.3, -0.1])
+BENT = 0.5  # of what the line would bring is what the mixture forecasts
 
 
 def drawn(at, common):
-    """Draws of a mixture that knows its straight lines exactly, with the common error and without."""
+    """Draws of a mixture that knows its curves exactly, lines that bend at the last size; with the errors, without."""
     lines = 1 + SLOPES[:, None] * X
     points = Observations(X, lines, np.zeros(X.shape))
-    alone = np.broadcast_to(1 + SLOPES[:, None] * np.log(at), (4000, 2, len(at)))
-    return with_common_error(alone, points, lines, np.log(at), common, np.random.default_rng(0)), alone
+    x = np.log(at)
+    beyond = np.maximum(x - X[:, -1:], 0)
+    alone = np.broadcast_to(1 + SLOPES[:, None] * (x - (1 - BENT) * beyond), (4000, 2, len(x)))
+    return common.added(alone, points, lines, x, np.random.default_rng(0)), alone
+
+
+def changes(at):
+    """What is forecast beyond the last size, shape (curves, sizes)."""
+    return BENT * SLOPES[:, None] * (np.log(at) - X[:, -1:])
 
 
 def test_up_to_the_last_size_nothing_is_added():
-    made, alone = drawn([60, 100, 400], 0.3)
+    made, alone = drawn([60, 100, 400], CommonError(0.3, 0.1))
     np.testing.assert_array_equal(made, alone)
 
 
-def test_it_is_one_share_of_every_curves_change():
+def test_one_share_of_every_curves_change_is_added():
     at = np.array([1600, 800 * 512])
-    made, alone = drawn(at, 0.25)
-    shares = (made - alone) / (SLOPES[:, None] * (np.log(at) - X[:, -1:]))
+    made, alone = drawn(at, CommonError(0.25, 0))
+    shares = (made - alone) / changes(at)
     np.testing.assert_allclose(shares, np.broadcast_to(shares[:, :1, :1], shares.shape))
-    assert shares[:, 0, 0].std() == pytest.approx(0.25, rel=0.05)
-    assert shares[:, 0, 0].mean() == pytest.approx(0, abs=0.02)
+    levels = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
+    np.testing.assert_allclose(np.quantile(shares[:, 0, 0], levels), 0.25 * stats.cauchy.ppf(levels), atol=0.06)
+    assert np.abs(shares).max() == pytest.approx(1)
+
+
+def test_the_farther_the_more_of_the_way_to_the_line_is_gone_and_never_beyond_it():
+    at = np.array([1600, 800 * 512])
+    made, alone = drawn(at, CommonError(0, 0.05))
+    far = np.log(at) - X[:, -1:]
+    gone = (made - alone) / (changes(at) * (1 / BENT - 1))  # a share of the way
+    assert gone.min() >= 0
+    assert gone.max() <= 1 + 1e-9
+    np.testing.assert_allclose(np.median(gone, axis=0), 0.05 * 0.6745 * far, rtol=0.06)
+    nowhere_at_its_end = gone[(gone < 0.99).all(axis=(1, 2))] / far  # one value for all curves and sizes of a draw
+    np.testing.assert_allclose(
+        nowhere_at_its_end, np.broadcast_to(nowhere_at_its_end[:, :1, :1], nowhere_at_its_end.shape)
+    )
+
+
+def test_a_line_that_leads_away_from_the_forecast_is_taken_level():
+    points = Observations(X, 1 - 0.1 * SLOPES[:, None] * X, np.zeros(X.shape))
+    ends = points.y[:, -1:]
+    alone = np.broadcast_to((ends + changes([800 * 512]))[None], (1000, 2, 1))
+    made = CommonError(0, 1e9).added(alone, points, points.y, np.log([800 * 512]), np.random.default_rng(0))
+    np.testing.assert_allclose(made, np.broadcast_to(ends, made.shape), rtol=1e-6)
+
+
+def test_a_curve_of_one_size_has_no_line():
+    points = Observations(X[:, :1], 1 + 0 * X[:, :1], np.zeros((2, 1)))
+    alone = np.full((100, 2, 1), 0.5)
+    made = CommonError(0, 0.1).added(alone, points, points.y, np.log([1000]), np.random.default_rng(0))
+    np.testing.assert_array_equal(made, alone)
 
 
 def test_it_starts_at_nothing_where_the_measurements_end():
-    made, alone = drawn(800 * np.exp([0, 1e-6]), 0.3)
+    made, alone = drawn(800 * np.exp([0, 1e-6]), CommonError(0.3, 0.1))
     np.testing.assert_allclose(made[:, 0], alone[:, 0], atol=1e-5)
 
 
@@ -55,4 +94,4 @@ def test_intervals_hold_where_a_studys_curves_err_together(study, ratio):
     for (curve, _), answer in zip(pairs, answers, strict=True):
         (at,) = [made for made in answer.forecasts if made.n == int(curve.sizes[-1])]
         held.append(at.interval_90[0] <= curve.means[-1] <= at.interval_90[1])
-    assert np.mean(held) >= 0.75  # without the common error 2 of Caltech's 13
+    assert np.mean(held) >= 0.75  # without the common errors 2 of Caltech's 13

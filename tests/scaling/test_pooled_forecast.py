@@ -71,8 +71,9 @@ def test_bands_are_smooth_over_n_and_have_no_kink_where_measurements_end(kind: K
         [(made.interval_90[0], made.value, made.interval_90[1]) for made in answer.forecasts]
     ).T
     bends = np.abs(np.diff([low, middle, high], n=2, axis=1)) / (high - low)[1:-1]
-    assert bends[1].max() < 0.03  # of the band's width; with noise drawn anew at each n 0.1 and more
-    assert bends[:, np.array(at)[1:-1] > 1.25 * SIZES[5]].max() < 0.02
+    smooth = 0.03  # of the band's width; with noise drawn anew at each n it is 0.1 and more
+    assert bends[1].max() < smooth
+    assert bends[:, np.array(at)[1:-1] > 1.25 * SIZES[5]].max() < smooth
 
 
 def test_a_fit_that_was_ended_early_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_one_wild_value_is_left_out_and_named(place: int, factor: float) -> None
     assert f"n={SIZES[place]}: {wild[place]:g} left out, wildly off" in " ".join(answer.notes)
     assert answer.forecasts[0].value == pytest.approx(clean.forecasts[0].value, rel=0.01)
     low, high = answer.forecasts[0].interval_90
-    assert high / low < 1.4  # what a study of one curve leaves unknown at this distance
+    assert high / low < 1.6  # what a study of one curve leaves unknown at this distance
 
 
 @pytest.mark.parametrize(
