@@ -55,6 +55,7 @@ def composed(*overrides, name="train"):
             ["recipe=paper", "trainer=fsdp", "recipe.optimizer=adamw_8bit"],
             "recipe.optimizer=adamw_8bit knows no weights that are spread over devices",
         ),
+        (["recipe.optimizer=paged_adamw_8bit"], "on a CPU take adamw_8bit, which computes the same"),
         (["trainer=ddp", "trainer.cpu_offload=true"], "trainer: cpu_offload is for trainer=fsdp"),
         (["trainer.precision=bf16-true"], "trainer.precision=bf16-true would round most updates away"),
         (["model=llama3_8b", "model.dtype=bfloat16"], "model.dtype=bfloat16 would round most updates away"),

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from src.config.section import Section
 
-OptimizerName = Literal["adamw", "adamw_bf16_stochastic", "adamw_8bit"]
+OptimizerName = Literal["adamw", "adamw_bf16_stochastic", "adamw_8bit", "paged_adamw_8bit"]
 
 
 class BatchRule(Section):

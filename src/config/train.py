@@ -72,10 +72,15 @@ class TrainConfig(Measuring):
             )
         if self.trainer.strategy == "fsdp" and self.method.name == "qlora":
             raise ValueError("method=qlora keeps the base in 4 bits whole on each device: take trainer=gpu or ddp")
-        if self.trainer.strategy == "fsdp" and self.recipe.optimizer == "adamw_8bit":
+        if self.trainer.strategy == "fsdp" and self.recipe.optimizer.endswith("adamw_8bit"):
             raise ValueError(
-                "recipe.optimizer=adamw_8bit knows no weights that are spread over devices: with trainer=fsdp take "
-                "adamw or adamw_bf16_stochastic (trainer.cpu_offload=true where memory is short)"
+                f"recipe.optimizer={self.recipe.optimizer} knows no weights that are spread over devices: with "
+                "trainer=fsdp take adamw or adamw_bf16_stochastic (trainer.cpu_offload=true where memory is short)"
+            )
+        if self.trainer.accelerator == "cpu" and self.recipe.optimizer == "paged_adamw_8bit":
+            raise ValueError(
+                "recipe.optimizer=paged_adamw_8bit moves moments to the host's memory where that of a CUDA device runs "
+                "out: on a CPU take adamw_8bit, which computes the same"
             )
         return self
 

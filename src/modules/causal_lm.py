@@ -100,7 +100,11 @@ class CausalLM(LightningModule):
     def training_step(self, batch: Pass, batch_idx: int) -> Tensor:
         # Dropout must not depend on where a run was interrupted, nor repeat over seeds, ranks and passes. Python's
         # generator mixes them, since torch's on a CPU looks at 32 bits of a seed.
-        torch.manual_seed(random.Random(f"{self.optimisation.seed}/{batch_idx}/{self.global_rank}").getrandbits(63))
+        seed = random.Random(f"{self.optimisation.seed}/{batch_idx}/{self.global_rank}").getrandbits(63)
+        # Not torch.manual_seed: it notes a traceback for each kind of device that is not here, milliseconds a step.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         nll = self(batch).sum()
         self._loss = self._loss.to(nll.device) + nll.detach() / batch.answer_tokens
         self._tokens += batch.tokens

@@ -21,8 +21,10 @@ def make_optimizer(
     """AdamW (Loshchilov & Hutter 1711.05101) over `groups` of parameters, each with its `weight_decay`."""
     if name == "adamw_bf16_stochastic":
         return StochasticAdamW(groups, lr=lr, betas=betas, seed=seed)
-    if name == "adamw_8bit":
-        return bitsandbytes("recipe.optimizer=adamw_8bit").optim.AdamW8bit(groups, lr=lr, betas=betas)
+    if name in ("adamw_8bit", "paged_adamw_8bit"):
+        optim = bitsandbytes(f"recipe.optimizer={name}").optim
+        of_8_bits = optim.PagedAdamW8bit if name == "paged_adamw_8bit" else optim.AdamW8bit
+        return of_8_bits(groups, lr=lr, betas=betas)
     return AdamW(groups, lr=lr, betas=betas, fused=True)
 
 

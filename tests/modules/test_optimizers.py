@@ -50,13 +50,14 @@ def test_stochastic_rounding_moves_bfloat16_weights_as_float32_moves_and_roundin
     assert float(stochastic[-200:].mean()) == pytest.approx(float(reference[-200:].mean()), rel=0.4)
 
 
-def test_eight_bit_moments_move_float32_weights_as_float32_moments_do(weights):
+@pytest.mark.parametrize("name", ["adamw_8bit", "paged_adamw_8bit"])  # nothing is paged on a CPU
+def test_eight_bit_moments_move_float32_weights_as_float32_moments_do(weights, name):
     pytest.importorskip("bitsandbytes")
     as_float = [w.float() for w in weights]
     reference = pull(as_float, lambda held: AdamW(held, lr=LR, betas=BETAS, weight_decay=0.0))
     of_8_bits = pull(
         as_float,
-        lambda held: make_optimizer("adamw_8bit", [{"params": held, "weight_decay": 0.0}], lr=LR, betas=BETAS, seed=0),
+        lambda held: make_optimizer(name, [{"params": held, "weight_decay": 0.0}], lr=LR, betas=BETAS, seed=0),
     )
     slope, correlation = slope_and_correlation(of_8_bits, reference)
     assert slope == pytest.approx(1, abs=0.1)

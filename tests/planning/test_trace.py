@@ -85,9 +85,14 @@ def test_memory_of_an_evaluation(toy):
     assert sum(planned.peak().values()) == pytest.approx(peak_of(evaluate, model), rel=0.1)
 
 
-@pytest.mark.parametrize(("optimizer", "bytes_each"), [("adamw", 8), ("adamw_bf16_stochastic", 4)])
+@pytest.mark.parametrize(
+    ("optimizer", "bytes_each"), [("adamw", 8), ("adamw_bf16_stochastic", 4), ("paged_adamw_8bit", 2 + 1 / 16)]
+)
 def test_bytes_of_an_optimiser(toy, optimizer, bytes_each):
-    seen = trace_training(toy(recipe={"optimizer": optimizer}), "32-true", PassShape(1, 8, 4), accumulates=False)
+    if optimizer == "paged_adamw_8bit":
+        pytest.importorskip("bitsandbytes")
+    config = toy(recipe={"optimizer": optimizer}, trainer={"accelerator": "gpu"})
+    seen = trace_training(config, "32-true", PassShape(1, 8, 4), accumulates=False)
     assert seen.optimiser_bytes == pytest.approx(bytes_each * seen.parameters, rel=0.001)
     assert seen.peak()["optimiser"] == pytest.approx(seen.optimiser_bytes, rel=0.001)
 
