@@ -10,7 +10,7 @@ from src.errors import FathomError
 
 # pydantic puts the chosen member of a union into an error's place; it is no key of the configuration.
 DISCRIMINATED = {
-    *("tiny", "hub", "full", "lora", "qlora", "in_context", "greedy", "hf", "sampled"),
+    *("tiny", "hub", "full", "lora", "qlora", "in_context", "greedy", "hf", "sampled", "server"),
     *("openai", "local", "likelihood"),
     *("mlflow", "files"),
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.progress import Progress
@@ -17,7 +18,7 @@ def answer(
     model: PreTrainedModel,
     asked: Sequence[list[int]],
     max_new_tokens: int,
-    engine: Callable[[list[int]], Engine],
+    engine: Callable[[list[int]], AbstractContextManager[Engine]],
     file: Path,
     ranks: Ranks,
     progress_bar: bool,
@@ -46,7 +47,9 @@ def answer(
             progress.update(bar, advance=len(answers))
 
         with in_step(model, ranks):
-            engine(mine).generate([asked[place] for place in mine], max_new_tokens, on_finished=keep)
+            if mine:
+                with engine(mine) as of_mine:
+                    of_mine.generate([asked[place] for place in mine], max_new_tokens, on_finished=keep)
     for answers in ranks.gathered(of_this_rank):
         given |= answers
     return [given[place] for place in range(len(asked))] if ranks.first else []

@@ -13,15 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from src.benchmarks.benchmark import Benchmark, Example
 from src.benchmarks.lm_eval import LmEval, harness_results
-from src.config.generation import Greedy, Sampled
+from src.config.generation import Sampled
 from src.config.measuring import Measuring
 from src.evaluation.answers import answer, forget_answers
-from src.generation.engine import Engine
-from src.generation.greedy import GreedyEngine
-from src.generation.hf import HfEngine
+from src.evaluation.engines import engine_over
 from src.generation.nll import nll_of_batches
 from src.generation.precision import move
-from src.generation.sampled import SampledEngine
 from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat, Shot
 from src.modules.lockstep import in_step
@@ -83,7 +80,7 @@ def complete(
 
     samples = config.generation.samples if isinstance(config.generation, Sampled) else 1
     asked = [prompts.encode_prompt(example.prompt, shots) for example in test for _ in range(samples)]
-    engine = partial(_engine, model, prompts, config.generation)
+    engine = partial(engine_over, model, prompts, config.generation, file.with_suffix(".served").resolve())
     started = time.perf_counter()
     tokens = answer(model, asked, benchmark.max_new_tokens, engine, file, ranks, config.trainer.progress_bar)
     if not ranks.first:
@@ -122,17 +119,6 @@ def _losses(
         losses = nll_of_batches(model, [(e.prompt, e.answer) for e in encoded], batch_tokens, batches)
     of = {with_reference[i]: loss for each in ranks.gathered(losses) for i, loss in each.items()}
     return [of.get(i) for i in range(len(test))]
-
-
-def _engine(
-    model: PreTrainedModel, prompts: PromptFormat, generation: Greedy | Sampled, places: Sequence[int]
-) -> Engine:
-    """The engine that answers the prompts in these places."""
-    if isinstance(generation, Sampled):
-        temperature, seed = generation.temperature, generation.seed
-        return SampledEngine(model, prompts.stop_ids, generation.batch_tokens, temperature, seed, places)
-    engine = GreedyEngine if generation.name == "greedy" else HfEngine
-    return engine(model, prompts.stop_ids, generation.batch_tokens)
 
 
 def write_completions(file: Path, completions: Completions) -> None:

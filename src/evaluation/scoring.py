@@ -10,7 +10,7 @@ import numpy as np
 
 from src.benchmarks.benchmark import Benchmark, Example
 from src.benchmarks.scoring.pass_at_k import pass_at_k
-from src.config.generation import Greedy, Sampled
+from src.config.generation import Generation, Sampled
 from src.evaluation.completions import Completions
 from src.evaluation.metrics import finer_errors, item_values, with_errors
 from src.evaluation.rows import row
@@ -34,7 +34,7 @@ class Evaluation:
 
 
 def score(
-    benchmark: Benchmark, test: Sequence[Example], completions: Completions, generation: Greedy | Sampled
+    benchmark: Benchmark, test: Sequence[Example], completions: Completions, generation: Generation
 ) -> Evaluation:
     """Judge the completions of every test item.
 
@@ -55,7 +55,7 @@ def score(
             example,
             text,
             verdict,
-            cut_off=length == benchmark.max_new_tokens,
+            cut_off=length >= benchmark.max_new_tokens,
             loss=completions.losses[item] or (None, None),
         )
         for (item, example), text, length, verdict in zip(
@@ -90,7 +90,7 @@ def score_standard(benchmark: Benchmark, test: Sequence[Example], completions: C
         return None
     texts = [standard.own(text) for text in completions.texts]
     rows = [
-        row(item, example, text, verdict, cut_off=length == benchmark.max_new_tokens)
+        row(item, example, text, verdict, cut_off=length >= benchmark.max_new_tokens)
         for item, (example, text, verdict, length) in enumerate(
             zip(test, texts, standard.score(test, texts), completions.tokens, strict=True)
         )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -68,7 +69,9 @@ def complete_standard(
         return any(stop in tail for stop in standard.stops)
 
     engine = GreedyEngine(model, {tokenizer.eos_token_id}, config.generation.batch_tokens, stopped)
-    tokens = answer(model, asked, benchmark.max_new_tokens, lambda _: engine, file, ranks, config.trainer.progress_bar)
+    tokens = answer(
+        model, asked, benchmark.max_new_tokens, lambda _: nullcontext(engine), file, ranks, config.trainer.progress_bar
+    )
     if ranks.first:
         texts = [prompts.decode_text(completion) for completion in tokens]
         write_completions(file, Completions(parameters, texts, [len(completion) for completion in tokens]))

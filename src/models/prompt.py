@@ -60,7 +60,7 @@ class PromptFormat:
             *(self.plain_prompt.format(prompt=asked) + answer + BETWEEN_SHOTS for asked, answer in shots),
             self.plain_prompt.format(prompt=prompt),
         ]
-        return self.encode_text(first) + [token for text in others for token in self._continued(text)]
+        return self.encode_text(first) + [token for text in others for token in self.encode_continued(text)]
 
     def encode_text(self, text: str) -> list[int]:
         """A text as it is, BOS in front: what a base sees where it is not asked in the form of finetuning."""
@@ -70,8 +70,8 @@ class PromptFormat:
     def encode(self, prompt: str, answer: str, shots: Sequence[Shot] = ()) -> Encoded:
         prompt_ids = self.encode_prompt(prompt, shots)
         if not self.chat:
-            return Encoded(prompt_ids, [*self._continued(answer), self.tokenizer.eos_token_id])
-        answer_ids = self._continued(self._reply(prompt, answer, shots))
+            return Encoded(prompt_ids, [*self.encode_continued(answer), self.tokenizer.eos_token_id])
+        answer_ids = self.encode_continued(self._reply(prompt, answer, shots))
         # Some templates put a line break behind the end-of-turn token: nothing to learn there.
         last = max((i for i, token in enumerate(answer_ids) if token in self._specials), default=None)
         answer_ids = [*answer_ids, self.tokenizer.eos_token_id] if last is None else answer_ids[: last + 1]
@@ -106,7 +106,7 @@ class PromptFormat:
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def _continued(self, text: str) -> list[int]:
+    def encode_continued(self, text: str) -> list[int]:
         """The tokens of a text that goes on from another one."""
         return self._ids("\n" + text)[len(self._before) :] if self._before else self._ids(text)
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 # Modules, and packages with all that is in them, that can be edited without making a number another one, and why.
 # Neither they nor what is imported through them alone is in a digest, unless the digest is asked for them by name.
 EXCUSED = {
+    "src.child_process": "ends the processes that were started",
     "src.config.check": "refuses a configuration and changes none",
     "src.config.tracking": "says where results are kept",
     "src.errors": "the type of the sentences that end a run",

@@ -107,7 +107,7 @@ def digests_of(task: str, config: Measuring, base: Base, also: Mapping[str, Benc
 
 def _settings(config: Measuring, *scoring: str) -> dict[str, Any]:
     """Those of generation, but for how many answers go in a batch: what is likeliest, or drawn, is by prompt."""
-    return config.generation.model_dump(exclude={"batch_tokens", *scoring})
+    return config.generation.model_dump(exclude={*config.generation.cosmetic, *scoring})
 
 
 def settings_of(benchmark: Benchmark) -> dict[str, Any]:

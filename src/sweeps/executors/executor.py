@@ -1,17 +1,16 @@
 """The protocol behind which a sweep's points are run: by local processes, by SLURM, by Ray."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from src.child_process import end_with_parent, terminate
 from src.errors import FathomError
 
 # A launcher's, a scheduler's or a rank's variables would make Lightning believe that it is inside a job already.
@@ -22,7 +21,6 @@ STRIPPED = (
 )
 # The exit status of a job that went down with its machine: as if it had been killed.
 LOST = -signal.SIGKILL
-PR_SET_PDEATHSIG = 1
 OUT_OF_TIME = 124  # as the command `timeout` has it
 POLL_SECONDS = 0.2
 # From SIGTERM on, for a point to end its run in order.
@@ -97,18 +95,6 @@ def run_here(task: Task) -> int:
             raise
         finally:
             process.wait()
-
-
-def terminate(group: int) -> None:
-    """SIGTERM to the processes of a task: to it and to the ranks that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGTERM)
-
-
-def end_with_parent() -> None:
-    """Have this process told to end when the one that started it is killed: it must not hold a device for nobody."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _bound_to_its_parent() -> None:

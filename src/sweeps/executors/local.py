@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from src.sweeps.executors.executor import GRACE_SECONDS, OUT_OF_TIME, STRIPPED, Ended, Task, end_with_parent, terminate
+from src.child_process import end_with_parent, terminate
+from src.sweeps.executors.executor import GRACE_SECONDS, OUT_OF_TIME, STRIPPED, Ended, Task
 
 _context = multiprocessing.get_context("forkserver")
 # MLflow imports its SQL store at the first request, which would be in every job: a second of each.
