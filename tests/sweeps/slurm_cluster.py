@@ -101,7 +101,8 @@ class Cluster:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if process.environ().get("SLURM_CONF") == self.environment["SLURM_CONF"]:
-                    found |= {process, *(of for of in process.parents() if of.name() == "slurmstepd")}
+                    steps = [of for of in process.parents() if of.name() == "slurmstepd"]
+                    found |= {of for of in (process, *steps) if of.status() != psutil.STATUS_ZOMBIE}
         return found
 
     def stop(self) -> None:

@@ -32,7 +32,7 @@ def cluster(tmp_path_factory):
         pytest.skip(f"not on this machine: {', '.join(MISSING)} (apt-get install munge slurmctld slurmd slurm-client)")
     with slurm_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
-    assert not cluster.processes()
+    wait_until(lambda: not cluster.processes())
 
 
 def command(folder, *overrides):
@@ -140,7 +140,9 @@ class Disturb(Watcher):
         if "lost with its node" not in self.told:
             return False
         self._cluster.start_node()
-        time.sleep(4)  # what was to end on the node is ended first, or it would be what begins again
+        # What was to end on the node is ended first, or it would be what begins again.
+        wait_until(lambda: not self._cluster.queue("%i", states="COMPLETING"))
+        time.sleep(4)
         self._cluster.hurry()
         return True
 
