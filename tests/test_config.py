@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
@@ -220,3 +221,10 @@ def test_help_names_the_groups_without_the_heavy_imports():
     assert result.returncode == 0
     assert "recipe: converged, fixed_batch, paper" in result.stdout
     assert "heavy: []" in result.stdout
+
+
+@pytest.mark.parametrize("command", sorted(path.stem for path in (ROOT / "conf").glob("*.yaml")))
+def test_every_key_of_a_command_can_be_given(command):
+    # One that bears a group's name could not be.
+    keys = yaml.safe_load((ROOT / "conf" / f"{command}.yaml").read_text()).keys() - {"defaults", "hydra"}
+    composed(*(f"{key}=null" for key in keys), name=command)

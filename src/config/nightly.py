@@ -14,7 +14,7 @@ Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 class NightlyConfig(Section):
     """`src/nightly.py`: tonight's sweep, held against the last good nights."""
 
-    experiment: str = Field(min_length=1)
+    sweep: str = Field(min_length=1)
     overrides: list[str]
     study: str = Field(min_length=1)
     night: Date

@@ -17,30 +17,37 @@ def night_page(
     verdict: str,
     rows: Sequence[Comparison],
     nights: Mapping[str, PointsOf],
+    codes: Mapping[str, str],
     equal: tuple[int, int],
     level: float,
     metrics: Sequence[str],
     troubles: Sequence[str],
 ) -> str:
-    """The HTML text; `nights` are the good nights before by date, with tonight as the last."""
+    """The HTML text; `nights` are the good nights before by date, with tonight as the last, `codes` what they ran."""
     tonight = nights[date]
-    points = sum(len(of) for of in tonight.values())
+    points = _counted(sum(len(of) for of in tonight.values()), "point")
     same = f", {equal[0]} of {equal[1]} equal to those of the night before to the last bit" if equal[1] else ""
-    lead = f"{points} points on {len(tonight)} curves{same}; {len(rows)} comparisons with {len(nights) - 1} good nights"
+    against = " and with the ".join(dict.fromkeys(row.against for row in rows))
+    compared = f"; {_counted(len(rows), 'comparison')} with {against}" if rows else ""
+    lead = f"{points} on {_counted(len(tonight), 'curve')}{same}{compared}"
     sections = [
-        Section("What is worse", _worse(rows)),
-        Section("Tonight and the night before", _beside(nights, date, metrics)),
+        Section("What is worse", [*_worse(rows, len(nights) - 1), *_code(codes, date)]),
+        Section("Tonight and the night before" if len(nights) > 1 else "Tonight", _beside(nights, date, metrics)),
     ]
     if len(nights) > 2:
         sections.append(Section("Over the nights", _over(nights, metrics)))
-    sections.append(Section("All comparisons", [_table(sorted(rows, key=lambda row: row.p))]))
-    sections.append(Section("How it was judged", [_method(level)]))
+    if rows:
+        sections.append(Section("All comparisons", [_table(sorted(rows, key=lambda row: row.p))]))
+        sections.append(Section("How it was judged", [_method(level)]))
     return page(f"Night of {date}: {verdict}", lead, sections, troubles)
 
 
-def summary(date: str, verdict: str, rows: Sequence[Comparison], troubles: Sequence[str]) -> str:
+def summary(
+    date: str, verdict: str, rows: Sequence[Comparison], codes: Mapping[str, str], troubles: Sequence[str]
+) -> str:
     """The night in a few lines, for a message."""
-    return "\n".join([f"Night of {date}: {verdict}", *troubles, *_alarms(rows)])
+    alarms = _alarms(rows)
+    return "\n".join([f"Night of {date}: {verdict}", *troubles, *alarms, *(_code(codes, date) if alarms else ())])
 
 
 def _alarms(rows: Sequence[Comparison]) -> list[str]:
@@ -52,18 +59,35 @@ def _alarms(rows: Sequence[Comparison]) -> list[str]:
     sentences = []
     for (curve, metric, what), of in alike.items():
         first = of[0]
-        sizes = ", ".join(f"{n:,}" for n in sorted({row.n for row in of if row.n is not None}))
-        where = f"at n = {sizes}; at {first.n:,}" if first.n is not None else f"in the {what}:"
+        sizes = sorted({row.n for row in of if row.n is not None})
+        where = f"at n = {', '.join(f'{n:,}' for n in sizes)}" if sizes else f"in the {what}:"
+        where += f"; at {first.n:,}" if len(sizes) > 1 else ""
         sentences.append(
             f"{curve}: {metric} {where} it was {first.before:.4g} ({first.against}) and is {first.tonight:.4g}."
         )
     return sentences
 
 
-def _worse(rows: Sequence[Comparison]) -> list[str]:
-    if any(row.alarm for row in rows):
-        return _alarms(rows)
-    return ["Nothing that chance does not explain." if rows else "There is no good night to compare with yet."]
+def _worse(rows: Sequence[Comparison], good_nights: int) -> list[str]:
+    if not good_nights:
+        return ["There is no good night to compare with yet."]
+    if not rows:
+        return ["Nothing of tonight can be compared."]
+    return _alarms(rows) or ["Nothing that chance does not explain."]
+
+
+def _code(codes: Mapping[str, str], date: str) -> list[str]:
+    """What ran tonight and in the last good night before, where both are known."""
+    *_, before = ["", *(night for night in codes if night != date)]
+    if not before or not codes[before] or not codes.get(date):
+        return []
+    if codes[before] == codes[date]:
+        return [f"The code is that of {before}: {codes[date]}."]
+    return [f"The code is {codes[date]}; that of {before} was {codes[before]}."]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _table(rows: Sequence[Comparison]) -> Table:

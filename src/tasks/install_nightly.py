@@ -70,8 +70,9 @@ def with_crontab_line(crontab: str, command: str, at: str, log: Path) -> str:
     hour, minute = at.split(":")
     mark = f"# {NAME} {ROOT}"
     kept = [line for line in crontab.splitlines() if not line.endswith(mark)]
-    # In a crontab a per cent sign ends the command.
-    line = f"cd {shlex.quote(str(ROOT))} && {command} > {shlex.quote(str(log))} 2>&1".replace("%", r"\%")
+    said = shlex.quote(str(log))
+    # Cron heeds no exit status; what a command says it sends by mail. In a crontab a per cent sign ends the command.
+    line = f"cd {shlex.quote(str(ROOT))} && {command} > {said} 2>&1 || cat {said}".replace("%", r"\%")
     return "\n".join([*kept, f"{int(minute)} {int(hour)} * * * {line} {mark}"]) + "\n"
 
 

@@ -18,8 +18,9 @@ from src.report.night_page import night_page, summary
 from src.scaling.laws import laws_named
 from src.study.curves import curves_of
 from src.study.nights import PointsOf, compare_exponents, compare_means, equal_points, judged, together, without_scatter
+from src.sweeps.attempts import Outcome
 from src.tracking.identity import run_key
-from src.tracking.nights import Verdict, accept_night, judged_nights
+from src.tracking.nights import Night, Verdict, accept_night, code_now, judged_nights
 from src.tracking.query import points, studies
 from src.tracking.runs import claim
 from src.tracking.store import Store, open_store
@@ -43,19 +44,20 @@ def nightly(config: NightlyConfig) -> None:
         accept_night(store, config.study, config.accept)
         log.warning("%s counts as a good night from now on", config.accept)
         return
-    folder = config.out / config.night
+    folder = (config.out / config.night).absolute()  # a mail is read elsewhere
     folder.mkdir(parents=True, exist_ok=True)
     store.locks.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(store.locks / f"{config.study}.nightly.lock", timeout=0):
-            complete = _sweep(config, folder / "log.txt")
+            troubles = _sweep(config, folder / "log.txt")
     except Timeout:
         raise FathomError("a nightly sweep of this store is still running; this one does not start") from None
 
-    nights = _good_nights(store, config)
+    good = _good_nights(store, config)
+    nights = {night.date: _points(store, night.study) for night in good}
+    codes = {**{night.date: night.code for night in good}, config.night: code_now()}
     tonight = _points(store, f"{config.study}-{config.night}")
-    troubles = [] if complete else [f"Points of tonight failed or are missing: see {folder / 'log.txt'}."]
-    rows = []
+    complete, rows = not troubles, []
     if nights:
         *_, (last, before) = nights.items()
         against = {f"{last}": before}
@@ -76,9 +78,9 @@ def nightly(config: NightlyConfig) -> None:
     *_, before = [{}, *nights.values()]
     equal = equal_points(tonight, before, config.metrics)
     shown = {**nights, config.night: tonight}
-    text = night_page(config.night, verdict, rows, shown, equal, config.level, config.metrics, troubles)
+    text = night_page(config.night, verdict, rows, shown, codes, equal, config.level, config.metrics, troubles)
     (folder / "report.html").write_text(text, encoding="utf-8")
-    said = summary(config.night, verdict, rows, troubles)
+    said = summary(config.night, verdict, rows, codes, troubles)
     _record(store, config, verdict, [vars(row) for row in rows], tonight, folder)
     _forget(config)
     print(f"{said}\nreport: {folder / 'report.html'}")
@@ -95,24 +97,30 @@ def nightly(config: NightlyConfig) -> None:
         )
 
 
-def _sweep(config: NightlyConfig, output: Path) -> bool:
-    """Run the sweep as the command that a user would give; whether all its points are complete."""
+def _sweep(config: NightlyConfig, output: Path) -> list[str]:
+    """Run the sweep as the command that a user would give; what it says of points that are not complete, if any."""
     tracking = {"root": config.tracking.root, "uri": config.tracking.uri or "null"}
     command = [
-        *(sys.executable, str(TRAIN), "-m", f"experiment={config.experiment}", f"study={config.study}-{config.night}"),
+        *(sys.executable, str(TRAIN), "-m", f"experiment={config.sweep}", f"study={config.study}-{config.night}"),
         *(f"tracking.{key}={value}" for key, value in tracking.items()),
         *config.overrides,
     ]
-    with output.open("a", encoding="utf-8") as file:
+    with output.open("ab") as file:  # what an earlier start of tonight said stays
+        begin = file.tell()
         ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    return ended.returncode == 0
+    if ended.returncode == 0:
+        return []
+    lines = output.read_bytes()[begin:].decode(errors="replace").splitlines()
+    told = ("error: ", *(f"{outcome} " for outcome in Outcome if not outcome.good))
+    reasons = [line for line in lines if line.startswith(told)]
+    return [f"Points of tonight failed or are missing: see {output}.", *reasons]
 
 
-def _good_nights(store: Store, config: NightlyConfig) -> dict[str, PointsOf]:
-    """The points of the good nights before tonight, by date, the earliest first."""
+def _good_nights(store: Store, config: NightlyConfig) -> list[Night]:
+    """The good nights before tonight, the earliest first."""
     oldest = str(date.fromisoformat(config.night) - timedelta(days=config.days))
     good = [night for night in judged_nights(store, config.study) if night.verdict == "good"]
-    return {night.date: _points(store, night.study) for night in good if oldest <= night.date < config.night}
+    return [night for night in good if oldest <= night.date < config.night]
 
 
 def _points(store: Store, study: str) -> PointsOf:

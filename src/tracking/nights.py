@@ -1,12 +1,13 @@
 """The verdicts of nightly sweeps: a run of kind `night` each, whose tag says how the night went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from src.errors import FathomError
 from src.tracking import tags as tag
 from src.tracking.ownership import set_tags
+from src.tracking.provenance import provenance
 from src.tracking.store import Store
 
 Verdict = Literal["good", "regression", "incomplete"]
@@ -14,12 +15,18 @@ Verdict = Literal["good", "regression", "incomplete"]
 
 @dataclass(frozen=True)
 class Night:
-    """A night that was judged. `study` has its points."""
+    """A night that was judged. `study` has its points; `code` is that which judged it, as `code_now` has it."""
 
     date: str
     study: str
     verdict: str
     run_id: str
+    code: str
+
+
+def code_now() -> str:
+    """The commit of this checkout, and whether it has changes beside; empty outside git."""
+    return _code(provenance())
 
 
 def judged_nights(store: Store, study: str) -> list[Night]:
@@ -41,4 +48,10 @@ def accept_night(store: Store, study: str, date: str) -> None:
 def _judged(store: Store, study: str) -> Iterator[Night]:
     wanted = f"tags.`{tag.KIND}` = 'night' and tags.`{tag.COMPLETE}` = 'true'"
     for run in store.runs([store.experiment(study)], wanted, order_by=["attributes.end_time"]):
-        yield Night(run.data.params["night"], run.data.params["points"], run.data.tags[tag.NIGHT], run.info.run_id)
+        params, tags = run.data.params, run.data.tags
+        yield Night(params["night"], params["points"], tags[tag.NIGHT], run.info.run_id, _code(tags))
+
+
+def _code(tags: Mapping[str, str]) -> str:
+    changes = " with uncommitted changes" if tags.get(tag.DIRTY) == "true" else ""
+    return f"commit {tags[tag.COMMIT][:10]}{changes}" if tag.COMMIT in tags else ""

@@ -1,8 +1,11 @@
 import json
+import os
+import re
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from shutil import copytree
 from threading import Thread
 
 import pytest
@@ -24,13 +27,14 @@ def overrides(**changed):
     return "[" + ",".join(f"'{key}={value}'" for key, value in {**known, **changed}.items()) + "]"
 
 
-def run(tmp_path, night, *more, sweep=None):
+def run(tmp_path, night, *more, sweep=None, code=ROOT):
     sweep = overrides() if sweep is None else sweep
     command = [
         *(sys.executable, "src/nightly.py", f"night={night}", f"overrides={sweep}", f"out={tmp_path}/nightly"),
         *(f"tracking.root={tmp_path}/mlruns", "laws=[]", f"hydra.run.dir={tmp_path}/hydra", *more),
     ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    environment = os.environ | {"PYTHONPATH": str(code)}
+    return subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_second_nightly_sweep_does_not_start(tmp_path):
@@ -86,4 +90,33 @@ def test_nights_are_judged_and_a_halved_learning_rate_is_caught(tmp_path):
     assert lacking.returncode == 1
     assert "incomplete" in lacking.stderr
     assert "Too few points are left to compare" in lacking.stdout
+    assert re.search(r"^failed .*: training diverged", lacking.stdout, re.MULTILINE)
     assert judged_nights(store, "nightly")[-1].verdict == "incomplete"
+
+
+@pytest.mark.slow
+def test_a_scorer_that_is_wrong_from_tonight_on_is_caught(tmp_path):
+    code = tmp_path / "code"
+    for name in ("src", "conf"):
+        copytree(ROOT / name, code / name)
+    for part, numbers in (("train", range(120)), ("test", range(120, 180))):
+        rows = [
+            {"prompt": f"no. {i}: {i % 3} + 5", "answer": f"{i % 3} + 5 is\n#### {i % 3 + 5}", "gold": str(i % 3 + 5)}
+            for i in numbers
+        ]
+        (tmp_path / f"{part}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    sweep = overrides(
+        **{"benchmark": "jsonl", "benchmark.scorer": "number", "n_examples": "80", "benchmark.max_new_tokens": "12"},
+        **{f"benchmark.{part}": str(tmp_path / f"{part}.jsonl") for part in ("train", "test")},
+    )
+    good = run(tmp_path, "2026-01-01", sweep=sweep, code=code)
+    assert good.returncode == 0, good.stderr
+
+    scorer = code / "src" / "benchmarks" / "scoring" / "number.py"
+    right, wrong = "found = _after(marker).search(text)", "found = _ANYWHERE.search(text)"
+    assert right in scorer.read_text()
+    scorer.write_text(scorer.read_text().replace(right, wrong))  # the first number of an answer, and not the last
+    caught = run(tmp_path, "2026-01-02", sweep=sweep, code=code)
+    assert caught.returncode == 1
+    assert "the night of 2026-01-02 is worse than the nights before" in caught.stderr
+    assert "eval/accuracy at n = 80" in caught.stdout and "eval/nll" not in caught.stdout

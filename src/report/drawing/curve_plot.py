@@ -107,7 +107,7 @@ def _axes(chart: Chart, rows: Sequence[Row], log_x: bool, log_y: bool) -> tuple[
     title = f"{chart.y_label} (%)" if chart.percent else chart.y_label
     axis = alt.Axis(labelExpr="format(100 * datum.value, '~g')") if chart.percent else alt.Axis(format=",~g")
     return (
-        _log_x(chart.x_label, n, zero) if log_x else _linear_x(chart.x_label),
+        _log_x(chart.x_label, n, zero) if log_x else _linear_x(chart.x_label, n),
         alt.Y("value:Q", title=title, scale=scale, axis=axis),
         [
             alt.FilterTransform(f"datum.value >= {floor}"),
@@ -118,9 +118,10 @@ def _axes(chart: Chart, rows: Sequence[Row], log_x: bool, log_y: bool) -> tuple[
     )
 
 
-def _linear_x(title: str) -> alt.X:
-    axis = alt.Axis(labelExpr="format(datum.value, ',')")
-    return alt.X("n:Q", title=title, scale=alt.Scale(type="linear", nice=False), axis=axis)
+def _linear_x(title: str, n: Sequence[float]) -> alt.X:
+    whole = all(float(place).is_integer() for place in n)  # there is no half of an example or a night
+    label = "datum.value % 1 ? '' : format(datum.value, ',')" if whole else "format(datum.value, ',')"
+    return alt.X("n:Q", title=title, scale=alt.Scale(type="linear", nice=False), axis=alt.Axis(labelExpr=label))
 
 
 def _log_x(title: str, n: Sequence[float], zero: float) -> alt.X:
