@@ -1,4 +1,4 @@
-"""Hours and dollars of a point on a named GPU, and the disk that it takes."""
+"""Hours and dollars of a point on a named GPU."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ from src.planning.memory import Memory, planned_precision
 from src.planning.work import Evaluation, PointWork, Training
 
 HUB_BYTES = 2  # a parameter, as the models lie on the hub: bfloat16
-MERGED_BYTES = 4  # adapters are merged in float32
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,6 @@ class Cost:
         return self.hours * self.devices * self.dollars_an_hour
 
 
-@dataclass(frozen=True)
-class Disk:
-    """Bytes: of the base, of a point at work (its newest checkpoint twice, its exports), of what is kept of it."""
-
-    base: float
-    at_work: float
-    kept: float
-
-
 def cost_of(point: PointWork, memory: Memory, gpu: Gpu, assumed: Assumptions) -> Cost:
     training = point.training
     seconds = 0.0
@@ -52,22 +42,6 @@ def cost_of(point: PointWork, memory: Memory, gpu: Gpu, assumed: Assumptions) ->
     exported = _export_bytes(memory) if training else 0.0
     loading = (read + 2 * exported) / (assumed.disk_gb_a_second * 1e9)
     return Cost(loading, seconds, evaluating, point.config.trainer.ranks, gpu.dollars_an_hour)
-
-
-def disk_of(point: PointWork, memory: Memory) -> Disk:
-    base = memory.evaluated.parameters * HUB_BYTES
-    if not point.training or not memory.trained:
-        return Disk(base, 0.0, 0.0)
-    config = point.config
-    checkpoint = 0.0
-    if point.training.steps >= config.trainer.checkpoint_every_steps:
-        copies = 1 + bool(config.recipe.averaging) + bool(config.recipe.until)
-        checkpoint = copies * memory.trained.trained_bytes + memory.trained.optimiser_bytes
-    export = _export_bytes(memory)
-    kept = 0.0 if config.save == "none" else export
-    if config.merges:
-        kept = memory.evaluated.parameters * MERGED_BYTES
-    return Disk(base, 2 * checkpoint + point.training.trials * export + kept, kept)
 
 
 def _speed(config: TrainConfig, gpu: Gpu, assumed: Assumptions) -> float:

@@ -110,7 +110,7 @@ def trace_training(config: TrainConfig, precision: str, largest: PassShape, accu
             del moments
         return live
 
-    state = _optimiser_bytes(config)
+    state = optimiser_bytes(config)
     return _trace(config.model, build, step, largest, precision, state)
 
 
@@ -237,8 +237,11 @@ def _trace(
     )
 
 
-def _optimiser_bytes(config: TrainConfig) -> float:
+def optimiser_bytes(config: TrainConfig) -> float:
     """A trained parameter, seen where a small matrix is really stepped: not all optimisers take fake ones."""
+    # Paged moments are as large, and want a CUDA device.
+    recipe = config.recipe.model_copy(update={"optimizer": config.recipe.optimizer.removeprefix("paged_")})
+    config = config.model_copy(update={"recipe": recipe})
     matrix = nn.Linear(256, 256, bias=False, dtype=getattr(torch, held_dtype(config) or "float32"))
     module = CausalLM(matrix, optimisation_of(config, config.recipe.lr, total_steps=1))  # type: ignore[arg-type]
     optimiser: Any = module.configure_optimizers()["optimizer"]  # type: ignore[index,call-overload]

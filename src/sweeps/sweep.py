@@ -22,6 +22,7 @@ from src.sweeps.executors.executor import Task
 from src.sweeps.job import SweepJob, quoted
 from src.sweeps.launcher import Launcher
 from src.sweeps.names import keys_to_tell, sweep_name, told
+from src.sweeps.room import require_room
 from src.sweeps.show import Show, place_of, show_results
 from src.tracking.identity import digest
 from src.tracking.leftovers import Leftover, remove
@@ -55,13 +56,18 @@ def sweep(jobs: Sequence[Job], launcher: Launcher) -> bool:
 
     A failed point does not keep the others from running, up to `launcher.max_failures`. A point that several jobs share
     is run once. Jobs of several studies (two benchmarks, say) are run study by study, each with a parent run of its
-    own. In a sweep over benchmarks, sizes beyond the pool of one of them are left out of its curve.
+    own. In a sweep over benchmarks, sizes beyond the pool of one of them are left out of its curve. Nothing is begun
+    where the disk cannot hold what the points will write.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what follows is tidied up
     asked = _identified(jobs)
     each = {point.key: (job, point) for job, point in reversed(asked)}.values()
     keys = keys_to_tell([(point.config.study, point.name, job.overrides) for job, point in each])
     asked = [(job, point.telling(told(job.overrides, keys))) for job, point in asked]
+    config = asked[0][1].config
+    # What other executors have room for shows when they start.
+    at_least = _processes(config) if launcher.executor == "processes" else 1
+    require_room([point for _, point in asked], launcher.n_jobs or at_least)
     studies = dict.fromkeys(point.config.study for _, point in asked)
     # A list, so that a failure in one study does not keep the next from running.
     complete = [

@@ -9,7 +9,8 @@ from rich.console import Console
 from src.config.train import TrainConfig
 from src.planning.assumptions import FILE, Assumptions, assumptions
 from src.planning.at_hand import complete_keys, key_of
-from src.planning.cost import cost_of, disk_of
+from src.planning.cost import HUB_BYTES, cost_of
+from src.planning.disk import Disk, Sizes, disk_of
 from src.planning.memory import Memory, memory_of
 from src.planning.remedies import for_evaluation, for_training
 from src.planning.work import PointWork, work_of
@@ -129,15 +130,21 @@ def _print_costs(groups: Sequence[Group], assumed: Assumptions) -> None:
 
 
 def _print_disk(groups: Sequence[Group]) -> None:
-    disks = [[disk_of(point, group.memory) for point in group.points] for group in groups]
-    labels = [group.points[0].config.model.label for group in groups]
-    bases = {label: of_group[0].base for label, of_group in zip(labels, disks, strict=True)}
-    everything = [disk for of_group in disks for disk in of_group]
+    bases = {g.points[0].config.model.label: HUB_BYTES * g.memory.evaluated.parameters for g in groups}
+    everything = [disk for group in groups for disk in _disks(group)]
     console.print(
         f"\nDisk: {_gib(sum(bases.values()))} GiB of bases, {_gib(max(disk.at_work for disk in everything))} GiB for "
         f"the point at work, {_gib(sum(disk.kept for disk in everything))} GiB of weights kept "
         "(save=none keeps none)."
     )
+
+
+def _disks(group: Group) -> list[Disk]:
+    trained = group.memory.trained
+    if trained is None:
+        return [Disk(0.0, 0.0)]
+    sizes = Sizes(group.memory.evaluated.parameters, trained.trained_bytes, trained.optimiser_bytes)
+    return [disk_of(point.config, sizes) for point in group.points]
 
 
 def _what_does_not_fit(group: Group, assumed: Assumptions) -> Iterator[str]:

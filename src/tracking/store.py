@@ -107,7 +107,7 @@ class Store:
 
     def _artifacts(self) -> str | None:
         """A tracking server keeps artifacts where it likes."""
-        return (self.root / "artifacts").as_uri() if _keeps_artifacts_under_root(self.uri) else None
+        return (self.root / "artifacts").as_uri() if keeps_artifacts_under_root(self.uri) else None
 
 
 def open_store(
@@ -123,7 +123,7 @@ def open_store(
     with storing(root):
         root.mkdir(parents=True, exist_ok=True)
         uri = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
-        client = _database_client(uri, root) if _keeps_artifacts_under_root(uri) else _server_client(uri, root)
+        client = _database_client(uri, root) if keeps_artifacts_under_root(uri) else _server_client(uri, root)
     patient = cast(MlflowClient, PatientClient(client, uri, root, patience_seconds))
     return Store(patient, uri, root, flush_seconds)
 
@@ -215,7 +215,8 @@ def _compare_clocks(shown: str, date: str | None) -> None:
         )
 
 
-def _keeps_artifacts_under_root(uri: str) -> bool:
+def keeps_artifacts_under_root(uri: str) -> bool:
+    """Of an absolute tracking URI: those of databases do, and a server keeps artifacts where it likes."""
     return uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
 
 
