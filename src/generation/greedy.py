@@ -95,7 +95,7 @@ class _Batch:
 
     def step(self) -> Tensor:
         """One more token for every row."""
-        self.tokens = self._next_tokens(self.items, self.tokens[:, None], self.starts, self.cache)
+        self.tokens = self.choose(self._logits(self.tokens[:, None], self.starts, self.cache), self.items)
         return self.tokens
 
     def keep(self, rows: list[int]) -> None:
@@ -108,13 +108,19 @@ class _Batch:
         self.cache.keep(index, unused)
 
     def join(self, items: list[int], prompts: list[list[int]]) -> Tensor:
-        """Take in further rows; returns their first tokens."""
+        """Take in further rows; returns their first tokens. A prompt that several of them have is read once."""
         device = self.model.device
-        width = max(len(prompt) for prompt in prompts)
-        input_ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
-        starts = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
+        different = {prompt: row for row, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        width = max(len(prompt) for prompt in different)
+        input_ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in different], device=device)
+        starts = torch.tensor([width - len(prompt) for prompt in different], device=device)
         cache = RowCache()
-        tokens = self._next_tokens(items, input_ids, starts, cache)
+        logits = self._logits(input_ids, starts, cache)
+        if len(different) < len(prompts):
+            rows = torch.tensor([different[tuple(prompt)] for prompt in prompts], device=device)
+            logits, starts = logits[rows], starts[rows]
+            cache.keep(rows, 0)
+        tokens = self.choose(logits, items)
 
         before = self.cache.get_seq_length()
         self.cache.join(cache)
@@ -124,8 +130,8 @@ class _Batch:
         self.tokens = torch.cat([self.tokens, tokens])
         return tokens
 
-    def _next_tokens(self, items: list[int], input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
-        """The next token (rows,) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
+    def _logits(self, input_ids: Tensor, starts: Tensor, cache: RowCache) -> Tensor:
+        """The logits (rows, vocabulary) after `input_ids` (rows, new tokens), whose predecessors are in `cache`."""
         before = cache.get_seq_length()
         columns = torch.arange(before + input_ids.shape[1], device=input_ids.device)
         output = self.model(
@@ -136,4 +142,5 @@ class _Batch:
             use_cache=True,
             logits_to_keep=1,
         )
-        return self.choose(output.logits[:, -1], items)
+        logits: Tensor = output.logits[:, -1]
+        return logits

@@ -58,3 +58,15 @@ def test_what_a_prompt_draws_does_not_depend_on_what_it_is_answered_beside(model
 def test_a_vanishing_temperature_is_greedy(model):
     prompts = [[3, 4], [5], [6, 7, 3]]
     assert sample(model, prompts, temperature=1e-6) == GreedyEngine(model, [STOP], 4096).generate(prompts, 6)
+
+
+def test_a_prompt_is_read_once_for_all_its_samples(model):
+    asked = [[3, 4, 6, 2], [5, 7]]
+    prompts = [prompt for prompt in asked for _ in range(10)]
+    read = []
+    hook = model.register_forward_pre_hook(lambda _, args, kwargs: read.append(kwargs["input_ids"]), with_kwargs=True)
+    together = sample(model, prompts, new_tokens=20)
+    hook.remove()
+    assert sorted(read[0].tolist()) == [[0, 0, 5, 7], [3, 4, 6, 2]]
+    for place, prompt in enumerate(prompts):
+        assert SampledEngine(model, [STOP], 256, 1.0, 0, [place]).generate([prompt], 20) == [together[place]]
