@@ -27,7 +27,7 @@ STARTS = sorted(module for module in MODULES if module.startswith("src.tasks."))
 STARTS += ["src.points.pretraining", "src.tracking.query"]
 # They check a configuration and hand it to a task.
 ENTRY_POINTS = {f"src.{path.stem}" for path in (ROOT / "src").glob("*.py") if "@hydra.main" in path.read_text()}
-ENTRY_POINTS |= {"src.entry", "src.hydra_plugins.processes_launcher"}
+ENTRY_POINTS |= {"src.entry", "src.hydra_plugins.processes_launcher", "src.hydra_plugins.composed_once_sweeper"}
 
 
 @pytest.fixture
