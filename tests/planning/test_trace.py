@@ -74,7 +74,8 @@ def test_memory_of_a_step(toy, tmp_path, method, precision, checkpointing):
 
 def test_memory_of_an_evaluation(toy):
     model = fresh_model(tiny_config("llama3", "s"), seed=0)
-    items, new_tokens, budget = [([5] * 48, [7] * 16)] * 20, 16, 1024
+    # No two prompts are the same: such are read once.
+    items, new_tokens, budget = [([5 + place] * 48, [7] * 16) for place in range(20)], 16, 1024
 
     def evaluate():
         answer_nll(model, items, budget)
