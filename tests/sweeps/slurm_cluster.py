@@ -93,7 +93,7 @@ class Cluster:
     def hurry(self) -> None:
         """SLURM lets a requeued job rest for two minutes: have it begin now."""
         for job in self.queue("%i", states="PENDING"):
-            self.ask(f"scontrol update JobId={job} StartTime=now")
+            self._run(f"scontrol update JobId={job} StartTime=now")  # which is refused if it has begun meanwhile
 
     def processes(self) -> set[psutil.Process]:
         """What was started in the cluster's environment, daemons, commands and jobs, and what started the jobs."""
