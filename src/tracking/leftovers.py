@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from mlflow.entities import Run, ViewType
 
 from src.tracking import tags as tag
-from src.tracking.store import Store
+from src.tracking.store import Store, keeps_artifacts_under_root, open_store
 
 DAY = 86_400
 
@@ -32,8 +32,13 @@ def leftovers(store: Store, days: float) -> list[Leftover]:
     """What can go, by path; nothing that was touched in the last `days`.
 
     Unfinished work stays, for its point is gone on from there, and so do artifacts of every run that is not deleted.
+    The runs of the root's own database count too where `store` is another: they refer to the same directories. What a
+    run that neither knows has in the spool may be the only copy of a result that waits for its store, and stays.
     """
-    runs = list(_runs(store))
+    own = store.root / "mlflow.db"
+    stores = [store, open_store(None, store.root)] if own.exists() and store.database != own else [store]
+    runs = [run for one in stores for run in _runs(one)]
+    known = {run.info.run_id for run in runs}
     active = {run.info.run_id for run in runs if run.info.lifecycle_stage == "active"}
     tags = [run.data.tags for run in runs if run.info.run_id in active]
     unfinished = {key for of in tags if tag.COMPLETE not in of for key in _keys(of)}
@@ -52,9 +57,10 @@ def leftovers(store: Store, days: float) -> list[Leftover]:
     for path in _entries(store.root, "exports"):
         found.append(_leftover(path, "a copy of weights, which are an artifact of their run"))
     for path in _entries(store.root, "spool"):
-        if path.stem not in active:
-            found.append(_leftover(path, "metrics of a run that is gone"))
-    for path in _entries(store.root, "artifacts"):
+        if path.stem in known - active:
+            found.append(_leftover(path, "metrics of a run that is deleted"))
+    kept_here = any(keeps_artifacts_under_root(one.uri) for one in stores)
+    for path in _entries(store.root, "artifacts") if kept_here else []:
         if path.name not in active:
             found.append(_leftover(path, "artifacts of a run that is deleted"))
     newest = time.time() - days * DAY

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from filelock import FileLock
 from src.tracking import tags as tag
 from src.tracking.leftovers import leftovers, remove
 from src.tracking.runs import claim
-from src.tracking.store import Store
+from src.tracking.store import Store, open_store
 
 
 def filled(path: Path) -> Path:
@@ -64,3 +65,21 @@ def test_what_was_touched_lately_and_what_is_in_use_stays(store: Store, used: di
     with FileLock(store.locks / "done.lock"):
         assert not remove(store, leftover)
     assert used["work of done"].exists()
+
+
+def test_what_the_runs_of_another_store_refer_to_stays(store: Store, used: dict[str, Path], tmp_path: Path) -> None:
+    with claim(store, key="unsynced", kind="finetune", study="s", name="unsynced") as run:
+        run.complete()
+    waiting = filled(store.root / "spool" / "0123456789abcdef0123456789abcdef")  # of a server that was away
+    other = open_store(f"sqlite:///{tmp_path}/other/mlflow.db", store.root)
+    found = {leftover.path for leftover in leftovers(other, days=0)}
+    assert found == {leftover.path for leftover in leftovers(store, days=0)} == {used[name] for name in GONE}
+    assert waiting not in found
+
+
+def test_artifacts_stay_where_the_store_keeps_none_here(store: Store, used: dict[str, Path]) -> None:
+    assert store.database is not None
+    store.database.rename(store.root / "moved.db")
+    server = replace(store, uri="http://127.0.0.1:5000")
+    server.client.search_experiments = lambda **_: []  # type: ignore[method-assign]
+    assert not [one.path for one in leftovers(server, days=0) if one.path.parent.name == "artifacts"]
