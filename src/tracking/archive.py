@@ -8,7 +8,9 @@ inputs stay as they were. A run whose key the store has already is left as it is
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +60,20 @@ def import_study(store: Store, file: Path, on_run: Callable[[str], None]) -> tup
 
     Interrupted, the same call goes on: what it had begun is begun again. Raises FathomError for a file that is none.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(file))
             described = json.loads(archive.read("study.json"))
-            runs = {old: json.loads(archive.read(f"{old}/run.json")) for old in described["runs"]}
             if described["format"] != FORMAT:
                 raise FathomError(f"{file}: an archive of format {described['format']}; this version reads {FORMAT}")
-            return (described["study"], *_import(store, described["study"], archive, runs, on_run))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise FathomError(f"{file} is no whole archive of src/export.py: {error}") from error
+            runs = {old: json.loads(archive.read(f"{old}/run.json")) for old in described["runs"]}
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
+        except (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError) as error:
+            raise FathomError(
+                f"from: {file} is no whole archive of src/export.py ({error}): export or copy it again"
+            ) from error
+        return (described["study"], *_import(store, described["study"], archive, runs, on_run))
 
 
 def _import(

@@ -101,3 +101,15 @@ def test_a_study_without_complete_runs_and_a_file_that_is_no_archive_are_sentenc
         file.writestr("a", "b")
     with pytest.raises(FathomError, match="no whole archive"):
         import_study(store, tmp_path / "other.zip", lambda name: None)
+
+
+def test_a_damaged_archive_brings_nothing_over(other, archive):
+    content = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as whole:
+        table = next(info for info in whole.infolist() if info.filename.endswith("items.safetensors"))
+    begin = table.header_offset + 30 + len(table.filename)
+    content[begin : begin + table.compress_size] = b"\xff" * table.compress_size
+    archive.write_bytes(content)
+    with pytest.raises(FathomError, match="no whole archive"):
+        import_study(other, archive, lambda name: None)
+    assert other.client.get_experiment_by_name("s") is None
