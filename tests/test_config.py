@@ -11,10 +11,14 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
+from src.config.analyze import AnalyzeConfig
+from src.config.archive import ExportConfig
 from src.config.check import check
 from src.config.eval import EvalConfig
 from src.config.kept import kept, restored
 from src.config.prefer import PreferConfig
+from src.config.publish import PublishConfig
+from src.config.status import StatusConfig
 from src.config.train import TrainConfig
 from src.errors import FathomError
 
@@ -75,6 +79,30 @@ def test_wrong_values_name_their_key(overrides, sentence):
     with pytest.raises(FathomError) as error:
         check(composed(*overrides), TrainConfig)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "sentence"),
+    [
+        ("analyze", ["study=s", "out={root}/file"], "out: {root}/file is a file, and a directory is needed there"),
+        ("publish", ["study=s", "to={root}/file/points"], "to: {root}/file is a file, and a directory is needed there"),
+        ("export", ["study=s", "to={root}"], "to: {root} is a directory: name a file"),
+        ("export", ["study=s", "to={root}/file/s.zip"], "to: {root}/file is a file, and a directory is needed there"),
+        ("status", ["study=s", "tracking.root={root}/file"], "tracking.root: {root}/file is a file, and a directory"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told_before(tmp_path, name, overrides, sentence):
+    (tmp_path / "file").touch()
+    commands = {"analyze": AnalyzeConfig, "publish": PublishConfig, "export": ExportConfig, "status": StatusConfig}
+    with pytest.raises(FathomError) as error:
+        check(composed(*(one.format(root=tmp_path) for one in overrides), name=name), commands[name])
+    assert sentence.format(root=tmp_path) in str(error.value)
+
+
+def test_home_is_found_in_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = check(composed("study=s", "tracking.root='~/runs'", "to='~/s.zip'", name="export"), ExportConfig)
+    assert (config.tracking.root, config.to) == (tmp_path / "runs", tmp_path / "s.zip")
 
 
 def test_every_wrong_key_is_told_at_once():

@@ -1,10 +1,10 @@
 """The configuration of src/analyze.py, for a study and for a file. Mirrors conf/analyze.yaml."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from src.config.paths import OutDirectory, OutFile
 from src.config.section import Section
 from src.config.source import CsvSource, FilesSource, MLflowSource
 from src.config.tracking import Tracking
@@ -28,7 +28,7 @@ class AnalyzeConfig(Section):
     replicates: int = Field(gt=0, description="bootstrap replicates")
     confidence: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
-    out: Path = Field(description="directory for the figures and the table")
+    out: OutDirectory = Field(description="directory for the figures and the table")
     tracking: Tracking
     log_level: Literal["debug", "info", "warning"]
 
@@ -43,5 +43,5 @@ class ForecastConfig(Section):
     laws: list[str] = Field(description="laws over model sizes, fitted to all curves by the column `size`")
     compute: Compute
     seed: int = Field(ge=0, description="of the draws behind the intervals")
-    out: Path = Field(description="the JSON file")
+    out: OutFile = Field(description="the JSON file")
     log_level: Literal["debug", "info", "warning"]

@@ -1,10 +1,10 @@
 """The configurations of src/export.py and src/import_study.py. Mirrors conf/export.yaml and conf/import_study.yaml."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from src.config.paths import OutFile, UserPath
 from src.config.section import Section
 from src.config.tracking import Tracking
 
@@ -13,7 +13,7 @@ class ExportConfig(Section):
     """`src/export.py`: a study as one file."""
 
     study: str = Field(min_length=1)
-    to: Path
+    to: OutFile
     tracking: Tracking
     log_level: Literal["debug", "info", "warning"]
 
@@ -21,6 +21,6 @@ class ExportConfig(Section):
 class ImportConfig(Section):
     """`src/import_study.py`: that file into a store."""
 
-    file: Path = Field(alias="from")
+    file: UserPath = Field(alias="from")
     tracking: Tracking
     log_level: Literal["debug", "info", "warning"]

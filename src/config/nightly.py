@@ -1,10 +1,10 @@
 """The configuration of src/nightly.py. Mirrors conf/nightly.yaml."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from src.config.paths import OutDirectory
 from src.config.section import Section
 from src.config.tracking import Tracking
 
@@ -28,6 +28,6 @@ class NightlyConfig(Section):
     notify: str | None = Field(description="URLs of Apprise, separated by blanks; they hold secrets")
     notify_when: Literal["trouble", "always"]
     keep: int = Field(gt=0)
-    out: Path
+    out: OutDirectory
     tracking: Tracking
     log_level: Literal["debug", "info", "warning"]

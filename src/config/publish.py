@@ -1,10 +1,10 @@
 """The configuration of src/publish.py. Mirrors conf/publish.yaml."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from src.config.paths import OutDirectory
 from src.config.section import Section
 from src.config.tracking import Tracking
 
@@ -13,6 +13,6 @@ class PublishConfig(Section):
     """`src/publish.py`: the points of one study as files."""
 
     study: str = Field(min_length=1)
-    to: Path = Field(description="directory that the points are added to")
+    to: OutDirectory = Field(description="directory that the points are added to")
     tracking: Tracking
     log_level: Literal["debug", "info", "warning"]

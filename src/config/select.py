@@ -1,10 +1,10 @@
 """The configuration of src/select_model.py, for a study and for a file. Mirrors conf/select_model.yaml."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from src.config.paths import OutFile
 from src.config.section import Section
 from src.config.source import CsvSource, FilesSource, MLflowSource
 from src.config.tracking import Tracking
@@ -17,7 +17,7 @@ class Selection(Section):
     fit_up_to: int | None = Field(ge=1, description="sizes above this are not looked at; null: all are used")
     target: float | None = Field(gt=0, description="how many examples does it take to this accuracy or loss?")
     seed: int = Field(ge=0, description="of the draws behind the forecasts")
-    out: Path = Field(description="the JSON file")
+    out: OutFile = Field(description="the JSON file")
     log_level: Literal["debug", "info", "warning"]
 
 

@@ -1,8 +1,8 @@
 """`source`: where the curves of an analysis come from. Mirrors conf/source/."""
 
-from pathlib import Path
 from typing import Literal
 
+from src.config.paths import UserPath
 from src.config.section import Section
 
 
@@ -16,7 +16,7 @@ class FilesSource(Section):
     """The points that src/publish.py wrote to a directory."""
 
     kind: Literal["files"]
-    path: Path
+    path: UserPath
 
 
 class CsvSource(Section):
@@ -24,4 +24,4 @@ class CsvSource(Section):
     weights; others are allowed."""
 
     kind: Literal["csv"]
-    path: Path
+    path: UserPath

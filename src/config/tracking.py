@@ -1,10 +1,10 @@
 """`tracking`: where runs are kept. Mirrors conf/tracking/."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from src.config.paths import OutDirectory
 from src.config.section import Section
 
 
@@ -12,7 +12,7 @@ class Tracking(Section):
     """Where runs are kept. `uri` null: SQLite under `root`."""
 
     uri: str | None
-    root: Path
+    root: OutDirectory
     flush_seconds: float = Field(gt=0)
     patience_seconds: float = Field(ge=0, description="how long a run waits for a store that is away")
 

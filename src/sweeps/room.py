@@ -29,7 +29,7 @@ def require_room(points: Sequence[Point], at_once: int) -> None:
 
     An estimate of weights, checkpoints and exports; answers and metrics are small beside them.
     """
-    root = points[0].config.tracking.root.expanduser().resolve()
+    root = points[0].config.tracking.root.resolve()
     free = shutil.disk_usage(next(place for place in (root, *root.parents) if place.exists())).free
     left = _left(points)
     if _needed(left, at_once) <= free:
@@ -75,7 +75,7 @@ def _growth(point: Point, **changes: str) -> _Growth:
     tracking = config.tracking
     disk = disk_of(config, sizes_of(point.base, config))
     kept = disk.kept if tracking.uri is None or keeps_artifacts_under_root(tracking.uri) else 0.0
-    there = _size(tracking.root.expanduser().resolve() / "work" / point.work)
+    there = _size(tracking.root.resolve() / "work" / point.work)
     return _Growth(max(0.0, disk.at_work - there), max(0.0, kept - there))
 
 
