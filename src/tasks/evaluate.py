@@ -32,22 +32,21 @@ def evaluate(config: EvalConfig) -> None:
 
     Where a complete run of the study, or of that of the weights, has their completions, these are scored.
     """
+    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    trained = find_run(store, config.run_id) if config.run_id is not None else None  # before a base is made for it
+    if trained is not None and (model_of_run := trained.data.params.get("model")) != config.model.label:
+        raise FathomError(
+            f"run_id: {config.run_id} finetuned {model_of_run or 'no model'}, not {config.model.label}; "
+            "choose the same model= as that run"
+        )
     benchmark = config.benchmark
     test, test_digest = test_of(benchmark)
     base = find_base(config.model, config.trainer, config.tracking)
     device = prepare_torch(config.trainer)
     ranks = Ranks(config.trainer)
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     weights, experiments, run_id = base.digest, {store.experiment(config.study)}, None
-    if config.run_id is not None:
-        trained = find_run(store, config.run_id)
+    if trained is not None:
         run_id = trained.info.run_id
-        model_of_run = trained.data.params.get("model")
-        if model_of_run != config.model.label:
-            raise FathomError(
-                f"run_id: {config.run_id} finetuned {model_of_run}, not {config.model.label}; "
-                "choose the same model= as that run"
-            )
         weights = trained.data.tags.get(tag.WEIGHTS, run_id)
         experiments.add(trained.info.experiment_id)
     completions = {OWN: generation_key(weights, config, benchmark)}

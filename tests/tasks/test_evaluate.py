@@ -116,3 +116,11 @@ def test_another_model_than_the_runs_is_refused(toy):
     other = toy(model={"family": "mistral", "name": "tiny_mistral"})
     with pytest.raises(FathomError, match="finetuned tiny_llama3-s, not tiny_mistral-s"):
         evaluate(evaluation(other, run_id=record.run_id))
+
+
+def test_a_run_that_is_not_there_is_told_before_a_base_is_pretrained(toy):
+    config = toy()
+    model = config.model.model_copy(update={"init": "pretrained"})
+    with pytest.raises(FathomError, match="run_id: there is no run nix"):
+        evaluate(evaluation(config, model=model, run_id="nix"))
+    assert not (config.tracking.root / "bases").exists()
