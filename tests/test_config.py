@@ -16,6 +16,7 @@ from src.config.archive import ExportConfig
 from src.config.check import check
 from src.config.eval import EvalConfig
 from src.config.kept import kept, restored
+from src.config.nightly import NightlyConfig
 from src.config.prefer import PreferConfig
 from src.config.publish import PublishConfig
 from src.config.status import StatusConfig
@@ -97,6 +98,11 @@ def test_where_nothing_can_be_written_is_told_before(tmp_path, name, overrides, 
     with pytest.raises(FathomError) as error:
         check(composed(*(one.format(root=tmp_path) for one in overrides), name=name), commands[name])
     assert sentence.format(root=tmp_path) in str(error.value)
+
+
+def test_a_night_is_a_day():
+    with pytest.raises(FathomError, match="night: month must be in"):
+        check(composed("night=2026-13-01", name="nightly"), NightlyConfig)
 
 
 def test_home_is_found_in_paths(monkeypatch, tmp_path):

@@ -1,14 +1,21 @@
 """The configuration of src/nightly.py. Mirrors conf/nightly.yaml."""
 
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from src.config.paths import OutDirectory
 from src.config.section import Section
 from src.config.tracking import Tracking
 
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+def _day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)]
 
 
 class NightlyConfig(Section):

@@ -154,7 +154,8 @@ def _record(
 
 def _forget(config: NightlyConfig) -> None:
     """Logs and reports of long ago go; what MLflow holds stays."""
-    nights = sorted(folder for folder in config.out.iterdir() if folder.is_dir())
+    # Whatever else lies beside them is not ours.
+    nights = sorted(folder for folder in config.out.glob("????-??-??") if (folder / "log.txt").is_file())
     for old in nights[: -config.keep]:
         rmtree(old)
 

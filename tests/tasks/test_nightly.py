@@ -7,10 +7,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from shutil import copytree
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
+from src.tasks.nightly import _forget
 from src.tracking.nights import judged_nights
 from src.tracking.query import points
 from src.tracking.store import open_store
@@ -35,6 +37,17 @@ def run(tmp_path, night, *more, sweep=None, code=ROOT):
     ]
     environment = os.environ | {"PYTHONPATH": str(code)}
     return subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_old_nights_go_and_what_is_not_a_night_stays(tmp_path):
+    nights = [tmp_path / f"2026-01-0{day}" for day in (1, 2, 3)]
+    others = [tmp_path / "photos", tmp_path / "2020-01-01"]  # the second is a folder of the user's own
+    for folder in (*nights, *others):
+        folder.mkdir()
+    for night in nights:
+        (night / "log.txt").touch()
+    _forget(SimpleNamespace(out=tmp_path, keep=2))
+    assert sorted(tmp_path.iterdir()) == sorted([*nights[1:], *others])
 
 
 def test_a_second_nightly_sweep_does_not_start(tmp_path):
