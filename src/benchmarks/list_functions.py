@@ -1,12 +1,14 @@
 """List functions: short Python functions over lists and strings from a plain description, made procedurally.
 
-A description names one to three operations, in order; the answer does one on each line. Hidden tests tell the function
-from every near miss: another parameter, one operation too few, two the wrong way round, another operation in the place
-of one. Pool and test set come from one distribution and share no prompt.
+A description names one to four operations, in order; the answer does one on each line. Operations are as unequal in
+frequency as words (Zipf): a few are in every second description, most are rare, so that there is something left to
+learn from the thousandth example. Hidden tests tell the function from every near miss: another parameter, one operation
+too few, two the wrong way round, another operation in the place of one. Pool and test set are
+drawn alike, and no prompt comes twice.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,121 +18,33 @@ from pydantic import Field
 from src.benchmarks.benchmark import Example
 from src.benchmarks.scoring.code_text import CodeBenchmark, whole_program
 from src.benchmarks.world.dice import Dice
+from src.benchmarks.world.operations import LETTERS, NUMBERS, STRING, Operation
 from src.benchmarks.world.words import LIST_ITEMS
 from src.sandbox.program import Program
 
-ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-LETTERS = tuple(ALPHABET)
-# How often a description has one, two and three operations.
-STEPS = (1, 2, 2, 3, 3)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """How it is said, how Python says it (of `{v}`, the value so far) and what it does; parameters are {k} and {m}."""
-
-    phrases: Sequence[str]
-    code: str
-    apply: Callable[..., Any]
-    parameters: Sequence[Sequence[Any]] = ()
-
-
-NUMBERS = {
-    "above": Operation(
-        ("keep only the numbers above {k}", "drop every number that is not greater than {k}", "take those over {k}"),
-        "[x for x in {v} if x > {k}]", lambda xs, k: [x for x in xs if x > k], (range(1, 16),),
-    ),
-    "below": Operation(
-        ("keep only the numbers below {k}", "drop every number that is not less than {k}", "take those under {k}"),
-        "[x for x in {v} if x < {k}]", lambda xs, k: [x for x in xs if x < k], (range(1, 16),),
-    ),
-    "without": Operation(
-        ("remove every {k}", "leave out each {k}", "drop all that equal {k}"),
-        "[x for x in {v} if x != {k}]", lambda xs, k: [x for x in xs if x != k], (range(1, 16),),
-    ),
-    "even": Operation(
-        ("keep only the even numbers", "drop the odd numbers", "take the even ones"),
-        "[x for x in {v} if x % 2 == 0]", lambda xs: [x for x in xs if x % 2 == 0],
-    ),
-    "odd": Operation(
-        ("keep only the odd numbers", "drop the even numbers", "take the odd ones"),
-        "[x for x in {v} if x % 2 == 1]", lambda xs: [x for x in xs if x % 2 == 1],
-    ),
-    "plus": Operation(
-        ("add {k} to each number", "increase each number by {k}", "raise every one by {k}"),
-        "[x + {k} for x in {v}]", lambda xs, k: [x + k for x in xs], (range(1, 16),),
-    ),
-    "times": Operation(
-        ("multiply each number by {k}", "make each number {k} times as large", "scale every one by {k}"),
-        "[x * {k} for x in {v}]", lambda xs, k: [x * k for x in xs], (range(2, 10),),
-    ),
-    "ascending": Operation(
-        ("sort the list", "put the smallest first", "order them from small to large"),
-        "sorted({v})", lambda xs: sorted(xs),
-    ),
-    "descending": Operation(
-        ("sort the list in falling order", "put the largest first", "order them from large to small"),
-        "sorted({v}, reverse=True)", lambda xs: sorted(xs, reverse=True),
-    ),
-    "reverse": Operation(
-        ("reverse the list", "turn the list round", "put the list back to front"),
-        "{v}[::-1]", lambda xs: xs[::-1],
-    ),
-    "first": Operation(
-        ("keep the first {k}", "take {k} from the front", "cut after the first {k}"),
-        "{v}[:{k}]", lambda xs, k: xs[:k], (range(1, 7),),
-    ),
-    "last": Operation(
-        ("keep the last {k}", "take {k} from the end", "cut all before the last {k}"),
-        "{v}[-{k}:]", lambda xs, k: xs[-k:], (range(1, 7),),
-    ),
-    "behind": Operation(
-        ("append {k}", "add a {k} at the end", "put {k} behind the rest"),
-        "{v} + [{k}]", lambda xs, k: [*xs, k], (range(1, 16),),
-    ),
-}  # fmt: skip
-STRING = {
-    "upper": Operation(
-        ("turn it into capitals", "write it in capital letters", "make it upper case"),
-        "{v}.upper()", lambda s: s.upper(),
-    ),
-    "reverse": Operation(
-        ("reverse it", "turn it round", "write it back to front"),
-        "{v}[::-1]", lambda s: s[::-1],
-    ),
-    "first": Operation(
-        ("keep the first {k} letters", "take {k} letters from the front", "cut after {k} letters"),
-        "{v}[:{k}]", lambda s, k: s[:k], (range(1, 7),),
-    ),
-    "last": Operation(
-        ("keep the last {k} letters", "take {k} letters from the end", "cut all before the last {k} letters"),
-        "{v}[-{k}:]", lambda s, k: s[-k:], (range(1, 7),),
-    ),
-    "replace": Operation(
-        ("put {m} in the place of {k}", "change each {k} to {m}", "replace {k} by {m}"),
-        '{v}.replace("{k}", "{m}")', lambda s, k, m: s.replace(k, m), (LETTERS, LETTERS),
-    ),
-    "remove": Operation(
-        ("remove every {k}", "leave out each {k}", "drop the letter {k}"),
-        '{v}.replace("{k}", "")', lambda s, k: s.replace(k, ""), (LETTERS,),
-    ),
-    "repeat": Operation(
-        ("repeat it {k} times", "write it {k} times over", "put {k} copies in a row"),
-        "{v} * {k}", lambda s, k: s * k, (range(2, 6),),
-    ),
-}  # fmt: skip
+ALPHABET = "".join(LETTERS)
+# How often a description has one, two, three and four operations.
+STEPS = (1, 2, 2, 3, 3, 4)
 OPENINGS = {
     "xs": (
         "Write a function f that takes a list of numbers: {steps}.",
         "Write f for a list xs of numbers. It should {steps}.",
         "Given numbers in a list xs, f must {steps}.",
         "Define f so that, for a list of numbers, it does this: {steps}.",
+        "Let f take some numbers as the list xs: {steps}.",
+        "What f does with a list of numbers: {steps}.",
+        "I have a list of numbers and need a function f for it: {steps}.",
+        "For a list of numbers, f should {steps}.",
     ),
     "s": (
         "Write a function f that takes a string: {steps}.",
         "Write f for a string s. It should {steps}.",
         "Given a string s, f must {steps}.",
         "Define f so that, for a string, it does this: {steps}.",
+        "Let f take some text as the string s: {steps}.",
+        "What f does with a string: {steps}.",
+        "I have a string and need a function f for it: {steps}.",
+        "For a string, f should {steps}.",
     ),
 }
 CONNECTIVES = (", then ", ", and then ", ", next ", ", after that ")
@@ -184,16 +98,17 @@ class ListFunctions(CodeBenchmark):
 
     pool_size: int = Field(gt=0)
     test_size: int = Field(gt=0)
+    rarity: float = Field(ge=0, description="operations are drawn in proportion to rank ** -rarity")
     seed: int = Field(ge=0, description="another seed is another pool and another test set")
 
     def pool(self) -> list[Example]:
         test = frozenset(example.prompt for example in self.test())
-        drawn = _draw(f"list functions pool {self.seed}", self.pool_size, test)
+        drawn = _draw(f"list functions pool {self.seed}", self.pool_size, self.rarity, test)
         assert test.isdisjoint(example.prompt for example in drawn)
         return list(drawn)
 
     def test(self) -> list[Example]:
-        return list(_draw(f"list functions test {self.seed}", self.test_size, frozenset()))
+        return list(_draw(f"list functions test {self.seed}", self.test_size, self.rarity, frozenset()))
 
     def program(self, example: Example, completion: str) -> Program:
         """The tests are made here from the steps in `hidden`: for a whole pool they would take minutes."""
@@ -231,25 +146,31 @@ def probes(variable: str) -> tuple[Any, ...]:
 
 
 @cache
-def _draw(seed: str, size: int, taken: frozenset[str]) -> tuple[Example, ...]:
+def _draw(seed: str, size: int, rarity: float, taken: frozenset[str]) -> tuple[Example, ...]:
     """`size` descriptions with different prompts, none of them in `taken`."""
     dice = Dice(seed)
     drawn: dict[str, Example] = {}
-    while len(drawn) < size:
-        function = _function(dice, dice.choice(STEPS))
-        prompt = _prompt(dice, function)
-        if prompt not in taken and prompt not in drawn:
-            hidden = json.dumps([function.variable, function.steps])
-            drawn[prompt] = Example(prompt, answer=function.code, gold=function.code, hidden=hidden)
+    for _ in range(size):
+        # The number of steps stays when a prompt is drawn again: else short descriptions would run out.
+        steps = dice.choice(STEPS)
+        while True:
+            function = _function(dice, steps, rarity)
+            prompt = _prompt(dice, function)
+            if prompt not in taken and prompt not in drawn:
+                break
+        hidden = json.dumps([function.variable, function.steps])
+        drawn[prompt] = Example(prompt, answer=function.code, gold=function.code, hidden=hidden)
     return tuple(drawn.values())
 
 
-def _function(dice: Dice, steps: int) -> Function:
-    """Every step changes something on some input, and the function is not the same for all."""
+def _function(dice: Dice, steps: int, rarity: float) -> Function:
+    """Every step changes something on some input, no two do the same, and the function is not the same for all."""
     while True:
         variable = "xs" if dice.chance(0.65) else "s"
         operations = NUMBERS if variable == "xs" else STRING
-        names = dice.sample(list(operations), steps)
+        names = [dice.zipf(list(operations), rarity) for _ in range(steps)]
+        if len(set(names)) < steps:
+            continue
         drawn = tuple((name, tuple(dice.choice(v) for v in operations[name].parameters)) for name in names)
         function = Function(variable, drawn)
         results = [function(value) for value in probes(variable)]
