@@ -8,16 +8,17 @@ namespace package `hydra_plugins`, hence this folder without an __init__.py.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf
 
 from src.config.check import check
 from src.config.train import TrainConfig
@@ -72,7 +73,8 @@ class ProcessesLauncher(Launcher):
     def _freeze(self, overrides: list[str], number: int) -> tuple[Path, DictConfig]:
         """A job's directory and its configuration with every interpolation resolved."""
         composed = self.compose(overrides, number)
-        HydraConfig.instance().set_config(composed)  # ${hydra:…} reads it
+        # ${hydra:…} reads it. Hydra's own set_config would copy it, which takes longer than all else here.
+        HydraConfig.instance().cfg = cast(HydraConf, composed)
         directory = Path(str(composed.hydra.sweep.dir), str(composed.hydra.sweep.subdir)).resolve()
         science = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         OmegaConf.resolve(science)
@@ -92,12 +94,11 @@ class ProcessesLauncher(Launcher):
         if shared not in self._composed:
             self._composed[shared] = self.hydra_context.config_loader.load_sweep_config(self.config, choices)
         composed = self._composed[shared]
-        with read_write(composed.hydra):  # HydraConfig has made that read-only
-            ConfigLoaderImpl._apply_overrides_to_config(values, composed)
-            composed.hydra.overrides.task = overrides
-            how = composed.hydra.job.config.override_dirname
-            composed.hydra.job.override_dirname = get_overrides_dirname(parsed, **how)
-            composed.hydra.job.id = composed.hydra.job.num = number
+        ConfigLoaderImpl._apply_overrides_to_config(values, composed)
+        composed.hydra.overrides.task = overrides
+        how = composed.hydra.job.config.override_dirname
+        composed.hydra.job.override_dirname = get_overrides_dirname(parsed, **how)
+        composed.hydra.job.id = composed.hydra.job.num = number
         return composed
 
     def _parse(self, override: str) -> Override:

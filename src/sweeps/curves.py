@@ -1,7 +1,7 @@
 """The curves of a sweep, drawn on its run as their points complete and printed at its end."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from statistics import fmean
 
@@ -11,9 +11,9 @@ from rich.table import Table
 from src.errors import OutOfReach
 from src.points.point import Point
 from src.study.curves import metric_name
-from src.sweeps.attempts import Result, Watcher
+from src.sweeps.attempts import Outcome, Result, Watcher
 from src.sweeps.names import Curve, chart_labels
-from src.tracking.query import points as complete_points
+from src.tracking.query import PointRecord, points_with
 from src.tracking.sweeps import Sweep
 
 CURVE_METRICS = ("eval/accuracy", "eval/nll", "eval/format_error_rate", "eval/reasoning_error_rate")
@@ -24,8 +24,13 @@ Means = dict[Curve, dict[str, list[tuple[int, float]]]]  # by curve and metric: 
 class Curves(Watcher):
     """Draws the mean over the seeds at an n once none of them is left to run: MLflow takes no value back."""
 
-    def __init__(self, points: Sequence[Point], parent: Sweep, left: Collection[str]) -> None:
-        """`left` are the keys of those of `points` that are still to be run."""
+    def __init__(
+        self, points: Sequence[Point], parent: Sweep, left: Collection[str], complete: Iterable[PointRecord]
+    ) -> None:
+        """`left` are the keys of those of `points` that are still to be run; `complete` is what the study has by now.
+
+        A study of thousands is read once. Of what ends later each point is read by itself.
+        """
         self._study = points[0].config.study
         self._parent = parent
         self._labels = chart_labels({point.curve for point in points})
@@ -33,10 +38,14 @@ class Curves(Watcher):
         for point in points:
             self._keys[point.curve, point.config.n_examples].add(point.key)
         self._left = set(left)
+        self._records = {record.key: record for record in complete}
+        self._to_read: set[str] = set()
         self._drawn = self._settled()
 
     def ended(self, result: Result) -> None:
         self._left.discard(result.point.key)
+        if result.outcome.good or result.outcome is Outcome.UNSYNCED:
+            self._to_read.add(result.point.key)
         if self._settled() != self._drawn:
             with suppress(OutOfReach):  # then with the next one, or at the end
                 self.draw(self._parent.at_once)
@@ -55,10 +64,12 @@ class Curves(Watcher):
         return {place for place, keys in self._keys.items() if not keys & self._left}
 
     def _means(self, parent: Sweep) -> Means:
-        records = {record.key: record for record in complete_points(parent.store, self._study)}
+        read = {record.key: record for record in points_with(parent.store, self._study, sorted(self._to_read))}
+        self._records |= read
+        self._to_read -= read.keys()
         means: Means = {}
         for curve, n in sorted(self._settled()):
-            of_n = [records[key] for key in sorted(self._keys[curve, n] & records.keys())]
+            of_n = [self._records[key] for key in sorted(self._keys[curve, n] & self._records.keys())]
             for metric in CURVE_METRICS:
                 if of_n and all(metric in record.metrics for record in of_n):
                     mean = fmean(record.metrics[metric] for record in of_n)

@@ -31,7 +31,10 @@ def require_room(points: Sequence[Point], at_once: int) -> None:
     """
     root = points[0].config.tracking.root.resolve()
     free = shutil.disk_usage(next(place for place in (root, *root.parents) if place.exists())).free
-    left = _left(points)
+    training = _training(points)
+    if _needed(_distinct(training), at_once) <= free:
+        return  # whatever of it is complete: thousands of runs need not be read
+    left = _distinct(_incomplete(training))
     if _needed(left, at_once) <= free:
         return
     left = [point for point in left if not _trained_before(point)]
@@ -47,13 +50,21 @@ def require_room(points: Sequence[Point], at_once: int) -> None:
     )
 
 
-def _left(points: Sequence[Point]) -> list[Point]:
-    """The points that train and are not complete, with those that they start from."""
+def _training(points: Sequence[Point]) -> list[Point]:
+    """The points that train, with those that they start from."""
     every = {one.key: one for point in points for one in (point, point.first) if one is not None}
-    studies = {point.config.study: point.config for point in every.values()}
+    return [point for point in every.values() if point.config.trains]
+
+
+def _incomplete(points: Sequence[Point]) -> list[Point]:
+    studies = {point.config.study: point.config for point in points}
     complete = {study: complete_keys(config) for study, config in studies.items()}
-    left = [p for key, p in every.items() if p.config.trains and key not in complete[p.config.study]]
-    return list({point.weights: point for point in left}.values())  # those that differ in scores alone train once
+    return [point for point in points if point.key not in complete[point.config.study]]
+
+
+def _distinct(points: Sequence[Point]) -> list[Point]:
+    """Those that differ in scores alone train once."""
+    return list({point.weights: point for point in points}.values())
 
 
 def _trained_before(point: Point) -> bool:

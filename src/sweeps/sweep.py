@@ -126,7 +126,7 @@ def _sweep_study(asked: Asked, launcher: Launcher) -> bool:
         ]
         console.print(f"{name}: {len(points)} points, {len(points) - len(left)} of them complete already")
         results = [Result(point, Outcome.REUSED) for key, (_, point) in points.items() if key in done]
-        curves = Curves([point for _, point in asked], parent, points.keys() - done)
+        curves = Curves([point for _, point in asked], parent, points.keys() - done, complete)
         if left:
             n_jobs = launcher.n_jobs or _processes(config)
             folder = left[0].task.log.parents[1] / launcher.executor

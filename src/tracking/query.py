@@ -85,6 +85,14 @@ def points(store: Store, study: str, with_items: bool = False) -> list[PointReco
     return sorted(records, key=place)
 
 
+def points_with(store: Store, study: str, keys: Iterable[str]) -> list[PointRecord]:
+    """Those of a study's points with these keys that are complete: a request each, and no reading of all others."""
+    experiment = store.experiment(study)
+    return [
+        point_of(row) for key in keys for row in _rows_from_api(store, experiment, f" and tags.`{tag.KEY}` = '{key}'")
+    ]
+
+
 def place(point: PointRecord) -> tuple[str | int, ...]:
     """What points are sorted by."""
     return point.model, point.benchmark, point.method, point.recipe, point.n_examples, point.seed, point.key
@@ -256,8 +264,8 @@ def _rows(store: Store, experiment: str) -> Iterator[Row]:
     return _rows_from_api(store, experiment)
 
 
-def _rows_from_api(store: Store, experiment: str) -> Iterator[Row]:
-    wanted = f"tags.`{tag.KIND}` = 'finetune' and tags.`{tag.COMPLETE}` = 'true'"
+def _rows_from_api(store: Store, experiment: str, further: str = "") -> Iterator[Row]:
+    wanted = f"tags.`{tag.KIND}` = 'finetune' and tags.`{tag.COMPLETE}` = 'true'{further}"
     for run in store.runs([experiment], wanted):
         metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
         yield Row(

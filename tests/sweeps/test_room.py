@@ -46,6 +46,13 @@ def test_all_weights_that_are_kept_and_the_files_of_what_is_at_work_must_fit(toy
         require_room(points, at_once=2)
 
 
+def test_where_all_fits_no_run_is_read(toy, free, monkeypatch):
+    points = [point(toy, 10), point(toy, 11)]
+    free(sum(disk(of).at_work for of in points))
+    monkeypatch.setattr(room, "complete_keys", lambda config: pytest.fail("the study was read"))
+    require_room(points, at_once=2)
+
+
 def test_a_point_that_comes_before_counts_too(toy, free):
     after = point(toy, 10, first={"benchmark": toy.benchmark(), "n_examples": 4}, save="none")
     free(disk(after).at_work)

@@ -13,6 +13,8 @@ from src.sweeps.curves import Curves
 from src.sweeps.executors.executor import Task
 from src.sweeps.show import Show, place_of
 from src.tasks.status import look, status
+from src.tracking.query import points as complete_points
+from src.tracking.query import points_with
 from src.tracking.runs import claim
 from src.tracking.store import open_store
 from src.tracking.sweeps import PLAN, open_sweep
@@ -63,7 +65,7 @@ def attempt(point, tmp_path):
 
 def test_a_mean_is_drawn_once_no_seed_of_it_is_left(points, store, parent):
     less, other_less, more, other_more = points.values()
-    curves = Curves(list(points.values()), parent, points.keys())
+    curves = Curves(list(points.values()), parent, points.keys(), [])
 
     def drawn():
         history = store.client.get_metric_history(parent.id, "accuracy/tiny_llama3-s echo")
@@ -81,6 +83,17 @@ def test_a_mean_is_drawn_once_no_seed_of_it_is_left(points, store, parent):
     assert drawn() == [(3, pytest.approx(0.3)), (4, 0.9)]
     assert [n for n, _ in curves.draw(parent)[("tiny_llama3-s", "echo")]["accuracy"]] == [3, 4]
     assert len(drawn()) == 2, "what is drawn is not drawn again"
+
+
+def test_what_was_complete_before_is_drawn_and_what_ends_is_read_by_its_key(points, store, parent):
+    less, other_less, *_ = points.values()
+    complete(store, parent, less, accuracy=0.2)
+    known = complete_points(store, "toy")
+    curves = Curves([less, other_less], parent, {other_less.key}, known)
+    complete(store, parent, other_less, accuracy=0.4)
+    assert [record.key for record in points_with(store, "toy", [other_less.key, "of no run"])] == [other_less.key]
+    curves.ended(Result(other_less, Outcome.COMPLETE))
+    assert curves.draw(parent)[("tiny_llama3-s", "echo")]["accuracy"] == [(3, pytest.approx(0.3))]
 
 
 def test_it_is_seen_from_another_shell_while_it_runs_and_when_it_has_ended(points, store, parent, toy, capsys):
