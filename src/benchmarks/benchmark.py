@@ -69,8 +69,12 @@ class StandardPrompt:
     score: Callable[[Sequence[Example], Sequence[str]], list[Verdict]]
 
     def own(self, completion: str) -> str:
-        """The completion up to the first of the stops."""
-        return min((completion.partition(stop)[0] for stop in self.stops), key=len, default=completion)
+        return up_to_first(self.stops, completion)
+
+
+def up_to_first(stops: Sequence[str], completion: str) -> str:
+    """The completion up to the first of the stops."""
+    return min((completion.partition(stop)[0] for stop in stops), key=len, default=completion)
 
 
 class Benchmark(BaseModel, ABC):
@@ -109,6 +113,15 @@ class Benchmark(BaseModel, ABC):
     def score_all(self, examples: Sequence[Example], completions: Sequence[str]) -> list[Verdict]:
         """A verdict for each completion; to be overridden where many are judged at once, in parallel."""
         return [self.score(example, text) for example, text in zip(examples, completions, strict=True)]
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Without one of these in it, a completion is all the model's own: generation looks at it where one comes."""
+        return ()
+
+    def own(self, completion: str) -> str:
+        """What of a completion is scored. What it leaves out stays out however the completion goes on."""
+        return completion
 
     def standard(self) -> StandardPrompt | None:
         """How the field asks a base on this benchmark, or None where no way is usual. Raises BadData."""

@@ -1,13 +1,14 @@
 """HumanEval: finish a function from its signature and docstring (Chen et al. 2107.03374), and HumanEval+ (Liu et al.
 2305.01210), which holds the same functions against many more inputs."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from src.benchmarks.benchmark import Example, StandardPrompt, Verdict
+from src.benchmarks.benchmark import Example, StandardPrompt, Verdict, up_to_first
 from src.benchmarks.data.code_pool import code_pool
 from src.benchmarks.data.hub_files import dataset_files
 from src.benchmarks.data.jsonl_files import read_jsonl
@@ -19,6 +20,7 @@ REPO = "openai/openai_humaneval"
 _FIELDS: dict[str, type] = dict.fromkeys(("prompt", "entry_point", "canonical_solution"), str)
 
 _STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+_BODY = re.compile(r"(?:[ \t]*\r?\n)*[ \t]+\S")  # the first line that is not empty is indented
 
 # EvalPlus compares so: equal, or where floats are asked for within a tolerance. `find_zero` has many right answers.
 _PLUS_TESTS = """
@@ -91,6 +93,14 @@ class HumanEval(CodeBenchmark):
         code = continued_function(example.prompt, example.gold, completion)
         support = function_head(example.prompt)
         return Program(code, tests=example.hidden, support=support, entry_point=example.gold)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return _STOPS
+
+    def own(self, completion: str) -> str:
+        """One that begins with the body goes on to the first stop: a base writes tests and further functions then."""
+        return up_to_first(_STOPS, completion) if _BODY.match(completion) else completion
 
     def standard(self) -> StandardPrompt:
         return StandardPrompt(lambda example: example.prompt, _STOPS, self._score_continued)

@@ -64,12 +64,6 @@ class TrainConfig(Measuring):
 
     @model_validator(mode="after")
     def _weights_in_one_piece(self) -> "TrainConfig":
-        if self.trainer.strategy == "fsdp" and (self.recipe.until or self.recipe.averaging):
-            raise ValueError(
-                "trainer=fsdp spreads the weights over devices, and recipe.until and recipe.averaging keep copies "
-                "of what is trained; take trainer=ddp or gpu (with method=lora where memory is short), or a recipe of "
-                "fixed length without averaging, such as fixed_batch"
-            )
         if self.trainer.strategy == "fsdp" and self.method.name == "qlora":
             raise ValueError("method=qlora keeps the base in 4 bits whole on each device: take trainer=gpu or ddp")
         if self.trainer.strategy == "fsdp" and self.recipe.optimizer.endswith("adamw_8bit"):

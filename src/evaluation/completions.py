@@ -17,6 +17,7 @@ from src.config.generation import Sampled
 from src.config.measuring import Measuring
 from src.evaluation.answers import answer, forget_answers
 from src.evaluation.engines import engine_over
+from src.evaluation.stopping import beyond_own
 from src.generation.nll import nll_of_batches
 from src.generation.precision import move
 from src.models.out_of_memory import within_memory
@@ -80,7 +81,8 @@ def complete(
 
     samples = config.generation.samples if isinstance(config.generation, Sampled) else 1
     asked = [prompts.encode_prompt(example.prompt, shots) for example in test for _ in range(samples)]
-    engine = partial(engine_over, model, prompts, config.generation, file.with_suffix(".served").resolve())
+    stopped = beyond_own(benchmark.stops, benchmark.own, partial(prompts.decode, shots=shots))
+    engine = partial(engine_over, model, prompts, config.generation, file.with_suffix(".served").resolve(), stopped)
     started = time.perf_counter()
     tokens = answer(model, asked, benchmark.max_new_tokens, engine, file, ranks, config.trainer.progress_bar)
     if not ranks.first:

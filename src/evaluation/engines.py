@@ -1,7 +1,7 @@
 """The engine that `generation` names, over a model in memory."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -23,9 +23,14 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def engine_over(
-    model: PreTrainedModel, prompts: PromptFormat, generation: Generation, directory: Path, places: Sequence[int]
+    model: PreTrainedModel,
+    prompts: PromptFormat,
+    generation: Generation,
+    directory: Path,
+    stopped: Callable[[list[int]], bool],
+    places: Sequence[int],
 ) -> Iterator[Engine]:
-    """The engine that answers the prompts in these places.
+    """The engine that answers the prompts in these places. Ours end a completion that has `stopped`; the others go on.
 
     For a server the model leaves its device, whose memory the server takes; the weights that it loads and its log are
     in `directory`, which is gone in the end unless something failed.
@@ -39,10 +44,11 @@ def engine_over(
         rmtree(directory)
     elif isinstance(generation, Sampled):
         temperature, seed = generation.temperature, generation.seed
-        yield SampledEngine(model, prompts.stop_ids, generation.batch_tokens, temperature, seed, places)
+        yield SampledEngine(model, prompts.stop_ids, generation.batch_tokens, temperature, seed, places, stopped)
+    elif generation.name == "greedy":
+        yield GreedyEngine(model, prompts.stop_ids, generation.batch_tokens, stopped)
     else:
-        engine = GreedyEngine if generation.name == "greedy" else HfEngine
-        yield engine(model, prompts.stop_ids, generation.batch_tokens)
+        yield HfEngine(model, prompts.stop_ids, generation.batch_tokens)
 
 
 @contextmanager

@@ -46,7 +46,8 @@ def score(
     samples = generation.samples if isinstance(generation, Sampled) else 1
     items = [(i, example) for i, example in enumerate(test) for _ in range(samples)]
     started = time.perf_counter()
-    verdicts = benchmark.score_all([example for _, example in items], completions.texts)
+    texts = [benchmark.own(text) for text in completions.texts]
+    verdicts = benchmark.score_all([example for _, example in items], texts)
     score_seconds = time.perf_counter() - started
 
     rows = [
@@ -58,9 +59,7 @@ def score(
             cut_off=length >= benchmark.max_new_tokens,
             loss=completions.losses[item] or (None, None),
         )
-        for (item, example), text, length, verdict in zip(
-            items, completions.texts, completions.tokens, verdicts, strict=True
-        )
+        for (item, example), text, length, verdict in zip(items, texts, completions.tokens, verdicts, strict=True)
     ]
     items_of = item_values(rows, samples)
     metrics = {

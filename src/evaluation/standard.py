@@ -12,6 +12,7 @@ from src.benchmarks.benchmark import Benchmark, Example
 from src.config.measuring import Measuring
 from src.evaluation.answers import answer, forget_answers
 from src.evaluation.completions import LESS_MEMORY, Completions, prepare, write_completions
+from src.evaluation.stopping import beyond_own
 from src.generation.greedy import GreedyEngine
 from src.models.out_of_memory import within_memory
 from src.models.prompt import PromptFormat
@@ -19,8 +20,6 @@ from src.modules.ranks import Ranks
 
 log = logging.getLogger(__name__)
 
-# A stop is found in the last so many tokens: the longest has eight characters.
-_TAIL = 16
 # A few prompts may be too long for the context: one of MBPP's 500 takes 4,412 tokens of Mistral's, the mean is 795.
 _MAY_BE_CUT = 0.01
 
@@ -64,10 +63,7 @@ def complete_standard(
         return
     asked = [prompt[-room:] for prompt in asked]
 
-    def stopped(completion: list[int]) -> bool:
-        tail = prompts.decode_text(completion[-_TAIL:])
-        return any(stop in tail for stop in standard.stops)
-
+    stopped = beyond_own(standard.stops, standard.own, prompts.decode_text)
     engine = GreedyEngine(model, {tokenizer.eos_token_id}, config.generation.batch_tokens, stopped)
     tokens = answer(
         model, asked, benchmark.max_new_tokens, lambda _: nullcontext(engine), file, ranks, config.trainer.progress_bar

@@ -1,6 +1,6 @@
 """Sampling: tokens drawn at a temperature, in the same batch that stays full."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 
 import torch
@@ -25,8 +25,9 @@ class SampledEngine(GreedyEngine):
         temperature: float,
         seed: int,
         numbers: Sequence[int],
+        stopped: Callable[[list[int]], bool] = lambda _: False,
     ) -> None:
-        super().__init__(model, stop_ids, batch_tokens)
+        super().__init__(model, stop_ids, batch_tokens, stopped)
         self.temperature = temperature
         self.random = [Random(f"{seed}/{number}") for number in numbers]
 

@@ -18,6 +18,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+from torch.distributed.tensor import DTensor
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
@@ -25,6 +26,8 @@ from src.config.trainer import Trainer
 
 TRAINED = StateDictOptions(ignore_frozen_params=True, cpu_offload=True)
 REST = "rest.pt"  # what a checkpoint has beside sharded tensors
+COPIES = "copies"  # of what is trained, kept by callbacks: their dtypes in `REST`, their shares beside it
+SEPARATOR = "::"  # between a callback and its name for such copies
 
 
 class FullySharded(ModelParallelStrategy):
@@ -68,7 +71,13 @@ class FullySharded(ModelParallelStrategy):
         if self.is_global_zero:
             rmtree(unfinished, ignore_errors=True)
         self.barrier()
-        shares = {"model": checkpoint.pop("state_dict"), "optimizer": checkpoint.pop("optimizer_states")[0]}
+        copies = _taken_out(checkpoint["callbacks"])
+        checkpoint[COPIES] = {of: [copy.dtype for copy in tensors] for of, tensors in copies.items()}
+        shares = {
+            "model": checkpoint.pop("state_dict"),
+            "optimizer": checkpoint.pop("optimizer_states")[0],
+            COPIES: copies,
+        }
         sharded_checkpoint.save(shares, checkpoint_id=unfinished)
         if self.is_global_zero:
             torch.save(checkpoint, unfinished / REST)
@@ -80,15 +89,34 @@ class FullySharded(ModelParallelStrategy):
         """Each rank reads what its shares are now: there may be more or fewer ranks than when they were written."""
         (optimizer,) = self.optimizers
         assert self.model is not None
+        rest: dict[str, Any] = torch.load(Path(checkpoint_path) / REST, weights_only=weights_only)
+        trained = [parameter.detach() for parameter in self.model.parameters() if parameter.requires_grad]
+        copies = {
+            of: [weights.to("cpu", dtype, copy=True) for weights, dtype in zip(trained, dtypes, strict=True)]
+            for of, dtypes in rest.pop(COPIES).items()
+        }
         shares: dict[str, Any] = {
             "model": get_model_state_dict(self.model, options=TRAINED),
             "optimizer": get_optimizer_state_dict(self.model, optimizer, options=TRAINED),
+            COPIES: copies,
         }
         sharded_checkpoint.load(shares, checkpoint_id=checkpoint_path)
         set_model_state_dict(self.model, shares["model"], options=StateDictOptions(strict=False))
         set_optimizer_state_dict(self.model, optimizer, shares["optimizer"])
-        rest: dict[str, Any] = torch.load(Path(checkpoint_path) / REST, weights_only=weights_only)
+        for of, tensors in copies.items():
+            callback, name = of.split(SEPARATOR)
+            rest["callbacks"][callback][name] = tensors
         return rest
+
+
+def _taken_out(callbacks: dict[str, dict[str, Any]]) -> dict[str, list[DTensor]]:
+    """What callbacks keep of sharded weights, by callback and name; in their states nothing is left of it."""
+    copies: dict[str, list[DTensor]] = {}
+    for callback, state in callbacks.items():
+        for name, value in state.items():
+            if isinstance(value, list) and value and isinstance(value[0], DTensor):
+                copies[f"{callback}{SEPARATOR}{name}"], state[name] = value, []
+    return copies
 
 
 def shard_to_measure(model: PreTrainedModel, trainer: Trainer, device: torch.device) -> None:

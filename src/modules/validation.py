@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 from torch.nn import Parameter
 
 from src.modules.batch import Pass
@@ -87,8 +88,8 @@ class Validation(Callback):
     def leave(self, module: LightningModule) -> None:
         """Put the weights that training is for into the module: the best, else the average, else the last."""
         left = self._best or self._average
-        for parameter, value in zip(_trained(module), left, strict=False):
-            parameter.data.copy_(value)
+        if left:
+            _fill(module, left)
 
     def _check(self, trainer: Trainer, module: LightningModule, step: int) -> None:
         assert isinstance(module, CausalLM)
@@ -149,6 +150,10 @@ class Validation(Callback):
 
 
 def _trained(module: LightningModule) -> list[Parameter]:
+    """What is trained; of a sharded module the shares that are stepped, not what the last pass has gathered of them."""
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
     return [p for p in module.parameters() if p.requires_grad]
 
 
@@ -157,7 +162,8 @@ def _values(module: LightningModule) -> list[Tensor]:
 
 
 def _fill(module: LightningModule, values: list[Tensor]) -> None:
-    torch._foreach_copy_(_values(module), values)
+    for own, value in zip(_values(module), values, strict=True):
+        own.copy_(value)
 
 
 def evenly(checks: int, steps: int) -> list[int]:

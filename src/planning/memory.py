@@ -54,13 +54,14 @@ def training_peak(config: TrainConfig, trace: Trace) -> dict[str, float]:
         if devices > 1:
             # DDP exchanges gradients in buckets of its own.
             peak["buckets"] = trace.trained_bytes
+        share = 1.0
     else:
         # A layer's weights are whole while it computes, those of the next already; embeddings and output layer always.
         share = 0.0 if config.trainer.cpu_offload else 1 / devices
         peak = trace.peak({**dict.fromkeys(SHARDED, share), "casts": 0.0})
         peak["gathered"] = trace.gathered_bytes
     if config.recipe.averaging:
-        peak["average"] = trace.trained_bytes
+        peak["average"] = trace.trained_bytes * (share or 1 / devices)
     return peak
 
 

@@ -64,7 +64,7 @@ def _trains_in(points: Sequence[PointWork], changed: TrainConfig) -> float:
 
 def _sharded(config: TrainConfig, memory: Memory, usable: float) -> Iterator[str]:
     """The fewest devices that the weights, gradients and moments need to be spread over."""
-    if memory.trained is None or config.recipe.until or config.recipe.averaging:
+    if memory.trained is None:
         return
     devices = 2
     while devices <= MOST_DEVICES:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from transformers import LlamaConfig, MistralConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -52,10 +53,15 @@ class Base:
 
     def skeleton(self, dtype: Dtype | None = None) -> PreTrainedModel:
         """What `load` loads, without its weights."""
-        model, dtype = self.model, dtype or self._dtype
+        return skeleton(self.directory or self._architecture(), dtype or self._dtype, **self.reading)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How weights of this model are read from files, its own and what is trained of it."""
+        model = self.model
         if self.directory is None or isinstance(model, TinyModel):
-            return skeleton(self.directory or self._architecture(), dtype)
-        return skeleton(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
+            return {}
+        return {"attn_implementation": model.attn_implementation, "trust_remote_code": model.trust_remote_code}
 
     @property
     def _dtype(self) -> Dtype:
@@ -68,12 +74,10 @@ class Base:
         return hub_architecture(model.architecture, self.tokenizer())
 
     def _load_model(self, dtype: Dtype | None) -> PreTrainedModel:
-        model, dtype = self.model, dtype or self._dtype
+        dtype = dtype or self._dtype
         if self.directory is None:
             return fresh_model(self._architecture(), seed=0, dtype=dtype)
-        if isinstance(model, TinyModel):
-            return load_model(self.directory, dtype)
-        return load_model(self.directory, dtype, model.attn_implementation, model.trust_remote_code)
+        return load_model(self.directory, dtype, **self.reading)
 
 
 def find_base(model: TinyModel | HubModel, trainer: Trainer, tracking: Tracking) -> Base:

@@ -1,10 +1,11 @@
 """The weights that a finetuning run leaves: safetensors (or a peft adapter) and the tokenizer, whole or not at all."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -59,11 +60,11 @@ def _whole(directory: Path) -> Iterator[Path]:
     unfinished.replace(directory)
 
 
-def load_export(load_start: LoadStart, directory: Path, dtype: Dtype) -> Loaded:
-    """The model that `export` wrote, in `dtype`; with adapters merged, in float32."""
+def load_export(load_start: LoadStart, directory: Path, dtype: Dtype, reading: Mapping[str, Any]) -> Loaded:
+    """The model that `export` wrote, in `dtype`, read as its base is; with adapters merged, in float32."""
     if is_adapter(directory):
         return _merged(load_start, directory)
-    return load_model(directory, dtype), load_tokenizer(directory)
+    return load_model(directory, dtype, **reading), load_tokenizer(directory, reading.get("trust_remote_code", False))
 
 
 def _merged(load_start: LoadStart, directory: Path) -> Loaded:

@@ -139,7 +139,7 @@ def _asked(benchmark: Benchmark) -> str:
     if isinstance(benchmark, LmEval):
         return digest([settings_of(benchmark), [file_digest(path) for path in benchmark.data_files()]])
     test, _ = test_of(benchmark)
-    return digest([benchmark.max_new_tokens, [[example.prompt, example.answer] for example in test]])
+    return digest([benchmark.max_new_tokens, benchmark.stops, [[example.prompt, example.answer] for example in test]])
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,7 +41,7 @@ class Start:
         """The weights in `dtype`; with None those of a base in the model's own, of an earlier point in float32."""
         if self.weights is None:
             return self.base.load(dtype)
-        return load_export(self.base.load, self.weights, dtype or "float32")
+        return load_export(self.base.load, self.weights, dtype or "float32", self.reading)
 
     def skeleton(self, dtype: Dtype | None = None) -> PreTrainedModel:
         """What `load` loads, without its weights."""
@@ -48,7 +49,12 @@ class Start:
             return self.base.skeleton(dtype)
         if is_adapter(self.weights):
             return self.base.skeleton("float32")
-        return skeleton(self.weights, dtype or "float32")
+        return skeleton(self.weights, dtype or "float32", **self.reading)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the base is read from files, and so what was trained of it."""
+        return self.base.reading
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         return self.base.tokenizer()

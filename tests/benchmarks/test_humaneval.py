@@ -129,6 +129,20 @@ def test_the_standard_prompt_is_the_items_own(one: tuple[HumanEval, Example]) ->
     assert (verdicts[2].error, verdicts[2].detail) == ("format", "syntax")
 
 
+def test_a_body_ends_at_the_first_stop_and_a_whole_function_does_not(one: tuple[HumanEval, Example]) -> None:
+    benchmark, _ = one
+    body = ROW["canonical_solution"]
+    for further in (
+        "\ndef half(x):\n    return 0\n",
+        "\nprint(half(3))",
+        "\n# Tests\n```python\ndef half(x): pass\n```",
+    ):
+        assert benchmark.own(body + further) == body
+    whole = f"\nimport math\ndef half(x):\n{body}\nprint(half(3))"
+    fenced = f"Here:\n```python\nclass A: ...\ndef half(x):\n{body}```"
+    assert [benchmark.own(text) for text in (whole, fenced, "  " + whole)] == [whole, fenced, "  " + whole]
+
+
 def test_the_example(one: tuple[HumanEval, Example]) -> None:
     benchmark, example = one
     assert (example.prompt, example.answer, example.gold) == (ROW["prompt"], ROW["canonical_solution"], "half")

@@ -101,6 +101,32 @@ def test_in_bfloat16_the_rotary_frequencies_stay_exact(toy):
         assert buffer.dtype == torch.float32 and torch.equal(buffer, before[name])
 
 
+@pytest.mark.parametrize("generation", ["greedy", "sampled"])
+def test_a_completion_ends_with_what_is_scored_of_it(toy, generation):
+    class Stopping(toy.benchmark):
+        stop: str = ""
+        max_new_tokens: int = 24
+
+        @property
+        def stops(self):
+            return (self.stop,) if self.stop else ()
+
+        def own(self, completion):
+            return completion.partition(self.stop)[0] if self.stop else completion
+
+    section = SAMPLED if generation == "sampled" else {"name": "greedy"}
+    whole = completed(toy(benchmark=Stopping(), generation=section))
+    stop = next(character for character in whole.texts[0][3:] if not character.isspace())
+    config = toy(benchmark=Stopping(stop=stop), generation=section)
+    ended = completed(config)
+    own = config.benchmark.own
+    assert [own(text) for text in ended.texts] == [own(text) for text in whole.texts] != whole.texts
+    assert all(text.startswith(cut) for text, cut in zip(whole.texts, ended.texts, strict=True))
+    assert sum(ended.tokens) < 0.9 * sum(whole.tokens)
+    rows = score(config.benchmark, config.benchmark.test(), ended, config.generation).rows
+    assert [row["completion"] for row in rows] == [own(text) for text in whole.texts]
+
+
 class Interrupted(Exception):
     pass
 

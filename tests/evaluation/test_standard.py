@@ -17,7 +17,7 @@ def asking(toy):
     """asking(stops): a configuration whose benchmark asks in capitals; half of the answers are right, leniently all."""
 
     class Asking(toy.benchmark):
-        stops: tuple[str, ...] = ()
+        ends_at: tuple[str, ...] = ()
 
         def standard(self):
             def score(examples, completions):
@@ -26,9 +26,9 @@ def asking(toy):
                     right if i % 2 else Verdict(0.0, None, "format", lenient=right) for i, _ in enumerate(completions)
                 ]
 
-            return StandardPrompt(lambda example: example.prompt.upper(), self.stops, score)
+            return StandardPrompt(lambda example: example.prompt.upper(), self.ends_at, score)
 
-    return lambda stops=(): toy(benchmark=Asking(stops=stops, max_new_tokens=24))
+    return lambda stops=(): toy(benchmark=Asking(ends_at=stops, max_new_tokens=24))
 
 
 def standard(config, context_tokens=256):

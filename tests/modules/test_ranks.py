@@ -92,6 +92,7 @@ def trained(
     n=33,
     tied=False,
     lora=False,
+    validation=None,
     **trainer,
 ):
     """What training on so many ranks logs, its first gradient and the weights that it ends with."""
@@ -123,7 +124,7 @@ def trained(
         module,
         data,
         section,
-        Validation(evenly(2, len(plan))),
+        Validation(evenly(2, len(plan)), **validation or {}),
         work=work,
         sink=lambda metrics, step: logged.setdefault(step, {}).update(metrics),
     )
@@ -153,9 +154,15 @@ CASES = {
     f"{strategy}, {layout}": {"strategy": strategy, **changes}
     for strategy, (layout, changes) in product(["ddp", "fsdp"], LAYOUTS.items())
 }
+VALIDATIONS = {"": {}, ", the best of averages": {"patience": 9.0, "averaging": 0.5}}
 INTERRUPTED = {
-    strategy: {"strategy": strategy, "micro_batch_tokens": 120, "checkpoint_every_steps": 2}
-    for strategy in ("ddp", "fsdp")
+    f"{strategy}{how}": {
+        "strategy": strategy,
+        "micro_batch_tokens": 120,
+        "checkpoint_every_steps": 2,
+        "validation": validation,
+    }
+    for strategy, (how, validation) in product(["ddp", "fsdp"], VALIDATIONS.items())
 }
 ON_TWO = {
     "auto": {},

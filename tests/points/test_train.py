@@ -5,11 +5,14 @@ import gc
 import pytest
 import torch
 from lightning import Trainer
+from peft import PeftModel
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 import src.modules.causal_lm as causal_lm
 import src.points.train as points_train
 import src.tasks.finetune as task
+from src.config.model import HubModel
 from src.errors import FathomError
 from src.evaluation.completions import complete
 from src.generation.nll import answer_nll
@@ -17,8 +20,9 @@ from src.models.loss import token_nll
 from src.models.out_of_memory import OutOfMemory
 from src.models.prompt import PromptFormat
 from src.modules.causal_lm import TrainingDiverged
+from src.points.base import Base
 from src.points.draw import draw, training_data
-from src.points.export import load_export
+from src.points.export import export, load_export
 from src.points.point import identify
 from src.points.start import Start
 from src.tasks.finetune import finetune
@@ -216,12 +220,44 @@ def test_qlora_goes_on_after_a_kill_and_is_evaluated_with_the_weights_it_was_tra
     exports = [tmp_path / name / "export/adapter_model.safetensors" for name in ("undisturbed", "killed")]
     assert exports[0].read_bytes() == exports[1].read_bytes()
 
-    model, _ = load_export(start.load, tmp_path / "killed/export", "float32")
+    model, _ = load_export(start.load, tmp_path / "killed/export", "float32", start.reading)
     losses = answer_nll(model, [(e.prompt, e.answer) for e in drawn.val], 4096)
     loss = sum(loss for loss, _ in losses) / sum(tokens for _, tokens in losses)
     assert loss == pytest.approx(logged["val/loss"], rel=1e-4)
     untrained = answer_nll(start.load()[0], [(e.prompt, e.answer) for e in drawn.val], 4096)
     assert loss < 0.9 * sum(loss for loss, _ in untrained) / sum(tokens for _, tokens in untrained)
+
+
+@pytest.mark.parametrize("method", [{"name": "full"}, {"name": "lora", **ADAPTERS}], ids=lambda of: of["name"])
+def test_plain_transformers_reads_from_an_export_what_was_trained(toy, tmp_path, monkeypatch, method):
+    config = toy(n_examples=8, method=method)
+    point = identify(config)
+    start = Start(point.base, None)
+    drawn = draw(point, PromptFormat(point.base.tokenizer(), config.model.plain_prompt))
+    ids = torch.tensor([drawn.train[0].prompt + drawn.train[0].answer])
+    trained = []
+
+    def logits(model):
+        with torch.no_grad():
+            return model.eval()(input_ids=ids).logits
+
+    def watched(trainer, tokenizer, directory):
+        trained.append(logits(trainer.lightning_module.model))
+        export(trainer, tokenizer, directory)
+
+    monkeypatch.setattr(points_train, "export", watched)
+    points_train.train(point, start, drawn, tmp_path, lambda metrics, step: None)
+    base, _ = start.load()
+    assert (logits(base) - trained[0]).abs().max() > 1e-3
+    if method["name"] == "lora":
+        assert torch.equal(logits(PeftModel.from_pretrained(base, tmp_path / "export")), trained[0])
+        return
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "export", dtype=torch.float32)
+    assert torch.equal(logits(plain), trained[0])
+
+    hub = HubModel.model_construct(init="pretrained", attn_implementation="eager", trust_remote_code=False)
+    again = Start(Base(hub, tmp_path / "export", "digest"), tmp_path / "export")
+    assert again.load()[0].config._attn_implementation == again.skeleton().config._attn_implementation == "eager"
 
 
 @pytest.fixture
