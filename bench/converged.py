@@ -99,7 +99,7 @@ def _trained(overrides: list[str]) -> tuple[dict[str, Any], np.ndarray, np.ndarr
     with tempfile.TemporaryDirectory() as work:
         start = Start(point.base, None)
         train(point, start, drawn, Path(work), lambda metrics, step: facts.update(metrics))
-        model, _ = load_export(start.load, Path(work) / "export", "float32")
+        model, _ = load_export(start.load, Path(work) / "export", "float32", start.reading)
     unseen: list[Encoded] = []
     for example in reversed(ranked(point.pool, config.seed)):
         encoded = prompts.encode(example.prompt, example.answer)
