@@ -30,6 +30,7 @@ for unneeded in (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*treespec, LeafSpec.*",
     ".*You defined a `validation_step` but.*",  # the Validation callback calls it
+    ".*`srun` command is available.*",  # many who have SLURM's client train without it
 ):
     warnings.filterwarnings("ignore", unneeded)
 
