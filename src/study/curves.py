@@ -30,8 +30,7 @@ def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecor
 
     A name holds model, benchmark, method and recipe; where that does not tell two curves apart, it also holds the
     params in which they differ. Of a curve that was measured again after code, base or data changed, the newest
-    generation counts, also where it has options that the older one did not know. A point at n = 0 begins every curve
-    that has all of its params, and takes on the curve's others.
+    generation counts. A point at n = 0 begins every curve that has all of its params, and takes on the curve's others.
     """
     kinds: dict[Params, dict[Params, list[PointRecord]]] = defaultdict(dict)
     bases: list[tuple[PointRecord, list[Params]]] = []
@@ -43,9 +42,6 @@ def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecor
             bases.append((record, begun))
         else:
             kinds[visible].setdefault(generation, []).append(record)
-    for older in sorted(kinds, key=len):
-        if (newer := _outgrown(older, kinds)) is not None:
-            kinds[newer] |= kinds.pop(older)
     newest = {
         visible: max(generations.items(), key=lambda item: max(point.ended for point in item[1]))
         for visible, generations in kinds.items()
@@ -53,7 +49,7 @@ def curves_of(records: Sequence[PointRecord]) -> tuple[dict[str, list[PointRecor
     left_out = sum(len(of) for generations in kinds.values() for of in generations.values())
     left_out -= sum(len(of) for _, of in newest.values())
     for record, begun in bases:
-        same = [newest[o] for o in begun if o in newest and _params_of(record, digests=True) <= newest[o][0]]
+        same = [newest[other] for other in begun if _params_of(record, digests=True) <= newest[other][0]]
         left_out += not same
         for _, of in same:
             of.append(_on_the_curve_of(of[0], record))
@@ -89,24 +85,6 @@ def _params_of(record: PointRecord, digests: bool) -> Params:
 def _begins(base: Params, curve: Params) -> bool:
     """Whether training with the params of a curve starts from what was measured at n = 0 with those of `base`."""
     return base < curve and dict(base).get("first") == dict(curve).get("first")
-
-
-def _outgrown(older: Params, kinds: Mapping[Params, Mapping[Params, Sequence[PointRecord]]]) -> Params | None:
-    """The curve that is `older` measured again by the version that next had more options, if there is one.
-
-    It has all of the older one's params and more, shares no generation with it and was begun after it ended; other such
-    curves have all of its params.
-    """
-    ended = [point.ended for of in kinds[older].values() for point in of]
-    newer = [
-        other
-        for other, generations in kinds.items()
-        if _begins(older, other)
-        and kinds[older].keys().isdisjoint(generations)
-        and max(ended) < min(point.ended for of in generations.values() for point in of)
-    ]
-    least = min(newer, key=len, default=None)
-    return least if least is not None and all(least <= other for other in newer) else None
 
 
 def _on_the_curve_of(point: PointRecord, base: PointRecord) -> PointRecord:

@@ -38,22 +38,6 @@ def test_of_a_curve_measured_again_with_other_code_the_newest_counts():
     assert left_out == 2
 
 
-def test_of_a_curve_measured_again_by_a_version_with_more_options_the_newest_counts():
-    old = [record(10, ended=1), record(100, ended=2)]
-    new = [record(10, ended=3, code="c2", **{"recipe.optimizer": "adamw"})]
-    assert curves_of(old + new) == ({"m b full tiny": new}, 2)
-    newest = [record(10, ended=4, code="c3", **{"recipe.optimizer": "adamw", "trainer.nodes": "1"})]
-    assert curves_of(old + new + newest) == ({"m b full tiny": newest}, 3)
-    first = [base(code="c0"), base(ended=3, code="c2")]
-    assert curves_of([*first, *old, *new])[1] == 3
-    # Not where it is another curve: of the same code, of a time before, or one of two that the older could be.
-    for other in (replace(new[0], params=new[0].params | {"digest.code": "c1"}), replace(new[0], ended=2)):
-        assert len(curves_of([*old, other])[0]) == 2
-    sgd = record(10, ended=3, code="c2", **{"recipe.optimizer": "sgd"})
-    assert len(curves_of([*old, *new, sgd])[0]) == 3
-    assert len(curves_of([*old, record(10, ended=3, code="c2", first="1000 multihop")])[0]) == 2
-
-
 def base(ended=0, code="c1", **params):
     known = {"model": "m", "benchmark": "b", "n_examples": "0", "digest.code": code} | params
     return PointRecord(f"base{code}", f"base{code}", "m", "b", "", "", 0, 0, ended, known, {})
