@@ -3,8 +3,8 @@
 A description names one to four operations, in order; the answer does one on each line. Operations are as unequal in
 frequency as words (Zipf): a few are in every second description, most are rare, so that there is something left to
 learn from the thousandth example. Hidden tests tell the function from every near miss: another parameter, one operation
-too few, two the wrong way round, another operation in the place of one. Pool and test set are
-drawn alike, and no prompt comes twice.
+too few, two the wrong way round, another operation in the place of one. Pool and test set are drawn alike, and no
+prompt comes twice.
 """
 
 import json
