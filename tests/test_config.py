@@ -1,6 +1,7 @@
 """A wrong configuration ends in one sentence, with a non-zero status, before anything heavy is imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from src.config.analyze import AnalyzeConfig
 from src.config.archive import ExportConfig
-from src.config.check import check
+from src.config.check import IN_WORDS, check
 from src.config.eval import EvalConfig
 from src.config.kept import kept, restored
 from src.config.nightly import NightlyConfig
@@ -71,7 +72,7 @@ def composed(*overrides, name="train"):
         ),
         (["save=adapter"], "save=adapter keeps what method=lora or qlora trains, and method=full trains all weights"),
         (["+tracking.save_model=false"], "tracking: save_model is now the key save, beside tracking"),
-        (["study=a/b"], "study: string should match pattern"),
+        (["study=a/b"], "study: should have letters, digits, blanks, dots, hyphens and underscores alone (given"),
         (["study=???"], "study: Missing mandatory value"),
     ],
 )
@@ -97,6 +98,11 @@ def test_where_nothing_can_be_written_is_told_before(tmp_path, name, overrides, 
     with pytest.raises(FathomError) as error:
         check(composed(*(one.format(root=tmp_path) for one in overrides), name=name), commands[name])
     assert sentence.format(root=tmp_path) in str(error.value)
+
+
+def test_no_sentence_shows_a_regular_expression():
+    files = (ROOT / "src/config").glob("*.py")
+    assert {one for file in files for one in re.findall(r'pattern=r"(.*?)"', file.read_text())} == set(IN_WORDS)
 
 
 def test_a_night_is_a_day():

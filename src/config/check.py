@@ -16,6 +16,14 @@ DISCRIMINATED = {
 }
 
 
+# What a pattern asks for, in words: a sentence shows no regular expression.
+IN_WORDS = {
+    r"^\d{4}-\d{2}-\d{2}$": "should be a day as 2026-01-31",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "should be hour and minute as 02:30",
+    r"^https?://": "should begin with http:// or https://",
+    r"^[\w .\-]+$": "should have letters, digits, blanks, dots, hyphens and underscores alone",
+}
+
 Command = TypeVar("Command", bound=BaseModel)
 
 
@@ -37,7 +45,8 @@ def sentence(problem: Any, *section: str) -> str:
         return f"{key}: there is no such key"
     if problem["type"] == "missing":
         return f"{key}: is missing"
-    message = problem["msg"].removeprefix("Value error, ")
+    asked = problem.get("ctx", {}).get("pattern")
+    message = IN_WORDS[asked] if asked else problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
     if not key:  # two sections that do not go together

@@ -12,6 +12,7 @@ from src.scaling.curve import Curve, Kind, Measurement
 
 Notes = dict[str, list[str]]
 LARGEST_STDERR = 0.5  # of a share: that of a single item, half of the time right
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,14 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FathomError(f"source.path: {path} cannot be read as CSV ({error}); give a CSV file in UTF-8") from error
+    if not columns:
+        raise FathomError(f"{path} is empty; needed are a line with curve,n,value and below it a row for each point")
+    separator = next((mark for mark in OTHER_SEPARATORS if len(columns) == 1 and mark in columns[0]), None)
+    if separator:
+        raise FathomError(
+            f"{path}, line 1: the columns are separated by {OTHER_SEPARATORS[separator]}; separate them by commas, and "
+            "write decimals with a point"
+        )
     missing = [name for name in ("curve", "n", "value") if name not in columns]
     if missing:
         raise FathomError(f"{path}, line 1: there is no column {', '.join(missing)}; needed are curve, n and value")

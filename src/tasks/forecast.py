@@ -24,9 +24,17 @@ MOST_SIZES = 8
 def forecast_csv(config: ForecastConfig) -> None:
     """Read the curves, forecast them all together, write one JSON object per curve to `out`, in the file's order.
 
-    One per law over model sizes follows.
+    One per law over model sizes follows. Raises FathomError where no curve has a size to forecast from.
     """
     curves, notes = read_curves(config.source.path, config.metric)
+    smallest = min((n for curve in curves for n in curve.sizes if n >= 1), default=None)
+    if smallest is None:
+        raise FathomError(f"{config.source.path}: all rows are at n = 0, and forecasts need sizes n ≥ 1")
+    if config.fit_up_to is not None and config.fit_up_to < smallest:
+        raise FathomError(
+            f"fit_up_to={config.fit_up_to} leaves no size to forecast from: the smallest of {config.source.path} is "
+            f"{smallest:g}"
+        )
     over_sizes = _over_sizes(config, curves)
     made = forecast(curves, config.predict_at, config.fit_up_to or math.inf, config.seed)
     by_name = {of.curve: of for of in made}

@@ -209,7 +209,7 @@ def _items(store: Store, record: PointRecord) -> Mapping[str, np.ndarray]:
 
 
 def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRecord:
-    """The record of a row. Raises FathomError for a row without the params that place it on a curve.
+    """The record of a row. Raises FathomError where params that place it on a curve are missing or no numbers.
 
     A base on its own (n = 0) has neither seed nor method nor recipe.
     """
@@ -234,6 +234,12 @@ def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRe
         raise FathomError(
             f"run {row.run_id} is a complete point without the param {missing}: "
             "it was not written by this version; delete it or give it another study"
+        ) from None
+    except ValueError:
+        raise FathomError(
+            f"run {row.run_id} is a complete point with n_examples {params['n_examples']!r} and seed "
+            f"{params['seed']!r}, which must be whole numbers: it was not written by this version; delete it or give "
+            "it another study"
         ) from None
 
 

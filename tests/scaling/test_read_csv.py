@@ -92,6 +92,9 @@ def test_a_stated_error_of_0_is_none(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("curve,value\na,1\n", "line 1: there is no column n; needed"),
+        ("", "is empty; needed are a line with curve,n,value and below it a row for each point"),
+        ("curve;n;value\na;10;0,5\n", "line 1: the columns are separated by semicolons; separate them by commas"),
+        ("curve\tn\tvalue\na\t10\t0.5\n", "line 1: the columns are separated by tabs"),
         ("curve,n,value\n", "no rows below the header"),
         ("curve,n,value\na,10,nan\n", "no row can be used; line 2 left out"),
         (None, "cannot be read as CSV"),

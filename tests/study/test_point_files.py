@@ -58,7 +58,11 @@ def test_where_nothing_was_written_the_command_that_would_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "text", "said"),
-    [("metrics/eval/accuracy", "high", "could not convert"), ("params/seed", "", "without the param 'seed'")],
+    [
+        ("metrics/eval/accuracy", "high", "could not convert"),
+        ("params/seed", "", "without the param 'seed'"),
+        ("params/seed", "1.5", "seed '1.5', which must be whole numbers"),
+    ],
 )
 def test_a_broken_row_is_named_by_its_line(tmp_path, column, text, said):
     write_points([point(10), point(100)], tmp_path)

@@ -63,6 +63,21 @@ def test_wrong_settings_get_a_sentence(override: str, sentence: str) -> None:
     assert sentence in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "budget", "said"),
+    [
+        ("a,0,3", "null", "F.csv: all rows are at n = 0, and forecasts need sizes n ≥ 1"),
+        ("a,0,3\na,40,2\nb,20,2", "10", "fit_up_to=10 leaves no size to forecast from: the smallest of"),
+    ],
+)
+def test_a_file_without_a_size_to_forecast_from_is_an_error(tmp_path: Path, rows: str, budget: str, said: str) -> None:
+    (tmp_path / "F.csv").write_text(f"curve,n,value\n{rows}\n")
+    out = tmp_path / "F.json"
+    where = f"source.path={tmp_path / 'F.csv'}", f"out={out}"
+    done = analyze(*where, "metric=loss", f"fit_up_to={budget}", "predict_at=[100]")
+    assert done.returncode != 0 and said in done.stderr and not out.exists()
+
+
 def sized(*overrides: str) -> ForecastConfig:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("analyze", overrides=["source=csv", "metric=loss", "predict_at=[3200]", *overrides])

@@ -139,6 +139,14 @@ def test_point_without_its_place_is_named(store: Store) -> None:
         points(store, "s")
 
 
+def test_point_whose_place_is_no_number_is_named(store: Store) -> None:
+    params = {**PLACE, "n_examples": "many", "seed": 0}
+    with claim(store, key="a", kind="finetune", name="a", study="s", params=params) as run:
+        run.complete()
+    with pytest.raises(FathomError, match=rf"run {run.id} .* n_examples 'many' and seed '0', which must be whole"):
+        points(store, "s")
+
+
 def test_predictions_come_back_as_they_went_in(store: Store) -> None:
     rows: list[dict[str, Any]] = [
         {"prompt": "2+2?\n", "completion": "#### 4 é ✓", "extracted": "4", "score": 1.0, "error": None},
