@@ -5,25 +5,26 @@
 Each study's curves are cut at a fraction of their largest size and forecast there. Studies: 30 models finetuned on FLAN
 (Lin et al. 2402.02314), curves of translation, language models, BIG-Bench and image classification (Alabdulmohsin et
 al. 2209.06640), pretraining losses over tokens at each model size (Farseer, in Li et al. 2604.22753), text classifiers
-(SetFit, Tunstall et al. 2209.11055), from ../shared/data; this project's own (docs/data/power_law), whose
-curves are of different benchmarks and so forecast one by one; and simulated ones of laws that the forecaster does not
-have. Sizes of a curve are thinned to a factor of √2: nobody measures 400. A curve without a size between 1/ratio and
-half of that of its largest is left out there. With --alone each curve is forecast by itself, at most eight of a study.
-With --slow (an hour and more) laws of more than four parameters are rivals too.
+(SetFit, Tunstall et al. 2209.11055), from ../shared/data; this project's own (docs/data/power_law), whose curves are
+pooled by benchmark, as in its reports; and simulated ones of laws that the forecaster does not have. Sizes of a curve
+are thinned to a factor of √2: nobody measures 400. A curve without a size between 1/ratio and half of that of its
+largest is left out there. With --alone each curve is forecast by itself, at most eight of a study. With --slow (an hour
+and more) laws of more than four parameters are rivals too.
 
-The sizes of the errors that a study's curves have in common (src/scaling/common_error.py) are, for each study, chosen
-from the others, simulated ones among them, which alone go on to 512 times the budget: of those with which 90 %
-intervals hold 90 % on average over the studies, and 75 % of the curves of each case, a study at a ratio, in which any
-does, the two with the least CRPS (the geometric mean over the ratios of that over their cases). Shapes and priors of
-the mixture are those of src/scaling/laws; FLAN and the language curves were in view when they were set, the others not.
-Which errors there are, and the rule, were set in view of all.
+The sizes of the errors that a study's curves have in common (src/scaling/common_error.py) are, for each study, taken
+from the others, simulated ones among them, which alone go on to 512 times the budget; of studies of the same data
+("SetFit: …", "Fathom: …") none has a part. In each case, a study at a ratio, curves go on by a factor of what is
+forecast without these errors: the median over them. `share` is the one that makes these factors likeliest; `straight`
+the one with the least CRPS (the geometric mean over the ratios of that over their cases). No coverage has a part in
+either. Shapes and priors of the mixture are those of src/scaling/laws; FLAN and the language curves were in view when
+they were set, the others not. Which errors there are, and the rule, were set in view of all.
 """
 
 import argparse
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,27 +34,34 @@ from forecast import read_flan, read_setfit
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from scipy.special import expit
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 
-from src.scaling.common_error import CommonError
-from src.scaling.curve import Curve, Measurement
+from src.scaling.accuracies import EDGE
+from src.scaling.common_error import CommonError, factor
+from src.scaling.curve import Curve, Kind, Measurement
 from src.scaling.fit import fit_law, points_needed
 from src.scaling.laws import CATALOGUE
 from src.scaling.laws.law import Law
-from src.scaling.pooled_forecast import COMMON, fit_study
+from src.scaling.pooled_forecast import COMMON, FittedStudy, fit_study
 
 DATA = Path(__file__).parents[1] / "../shared/data"
-COMMONS = tuple(
-    CommonError(share, straight)
-    for share in np.arange(0, 0.36, 0.025).round(3).tolist()
-    for straight in np.arange(0, 0.16, 0.025).round(3).tolist()
-)
+OFF = np.linspace(-10, 3.6, 2721)  # u of src/scaling/common_error.py: tells factors from 0.05 to 10 apart
+STRAIGHT = tuple(np.arange(0, 0.16, 0.025).round(3).tolist())
 THINNED = 2**0.5
 FEWEST_CURVES, FEWEST_SIZES = 3, 3
 MOST_PARAMETERS = 4  # of a rival law: those of more are slow to fit and, of few sizes, no better
 LEVELS = (0.5, 0.8, 0.9)
-LEAST = 0.75  # of the curves of a case that the 90 % interval should hold
 MOST_ALONE = 8  # curves of a study, evenly among all
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Curves that are forecast together, each at its largest size: ln of that, (curves, 1), and the mixture's draws."""
+
+    study: FittedStudy
+    x: np.ndarray
+    drawn: np.ndarray  # of the latent value, (draws, curves, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +70,12 @@ class Case:
 
     study: str
     ratio: int
+    kind: Kind
+    groups: list[Group]
+    measured: np.ndarray
     rivals: dict[str, np.ndarray]
-    ours: dict[CommonError, "Outcome"]
-
-    def held(self, common: CommonError) -> float:
-        """The share of the curves in the 90 % interval."""
-        return float(self.ours[common].held[-1].mean())
+    far: float  # from the last size to the largest, in ln n, the median
+    came: float  # of the change that is forecast without common errors, the median
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +85,7 @@ class Outcome:
     errors: np.ndarray
     crps: float
     held: np.ndarray  # (levels, curves)
+    width: float  # of the 90 % interval, the median
     regret: float
 
 
@@ -107,8 +116,13 @@ def read_own() -> dict[str, list[list[Curve]]]:
     from src.study.point_files import read_points
 
     points_of, _ = curves_of(read_points(Path(__file__).parents[1] / "docs/data/power_law"))
-    metrics = {"Fathom: accuracies": "eval/accuracy", "Fathom: losses": "eval/nll"}
-    return {study: [[curve] for curve in measured(metric, points_of)] for study, metric in metrics.items()}
+    made: dict[str, list[list[Curve]]] = {}
+    for study, metric in {"Fathom: accuracies": "eval/accuracy", "Fathom: losses": "eval/nll"}.items():
+        of: dict[str, list[Curve]] = defaultdict(list)
+        for curve in measured(metric, points_of):
+            of[points_of[curve.name][0].benchmark].append(curve)
+        made[study] = list(of.values())
+    return made
 
 
 def _losses(name: str, points: dict[int, float]) -> Curve:
@@ -186,46 +200,64 @@ def case(name: str, groups: Sequence[Sequence[Curve]], ratio: int, slow: bool) -
     cuts = pairs(groups, ratio)
     if not cuts:
         return None
-    measured = np.array([curve.means[-1] for group in cuts for curve, _ in group])
-    kind = cuts[0][0][0].kind
-    on_scale: Callable[[np.ndarray], np.ndarray] = np.log if kind == "loss" else lambda a: 100 * a
-    drawn = [draws(group) for group in cuts]
-    ours = {
-        common: outcome(np.concatenate([of[common] for of in drawn], axis=1), measured, on_scale, kind, len(cuts) == 1)
-        for common in COMMONS
-    }
-    found = rivals([pair for group in cuts for pair in group], slow)
-    off = {who: on_scale(np.maximum(values, 1e-9)) - on_scale(measured) for who, values in found.items()}
+    every = [pair for group in cuts for pair in group]
+    measured = np.array([curve.means[-1] for curve, _ in every])
+    kind = every[0][0].kind
+    found = rivals(every, slow)
+    off = {who: on_scale(np.maximum(values, 1e-9), kind) - on_scale(measured, kind) for who, values in found.items()}
     off.setdefault("accept then stop", off["last two sizes"])
-    return Case(name, ratio, off, ours)
+    drawn = [draws(group) for group in cuts]
+    ways = np.concatenate([way(group, of) for group, of in zip(cuts, drawn, strict=True)], axis=1)
+    return Case(name, ratio, kind, drawn, measured, off, *np.median(ways, axis=1).tolist())
 
 
-def draws(cuts: Sequence[tuple[Curve, Curve]]) -> dict[CommonError, np.ndarray]:
-    """Draws of what is measured at each curve's largest size, shape (draws, curves), under every common error."""
+def on_scale(metric: np.ndarray, kind: Kind) -> np.ndarray:
+    return np.log(metric) if kind == "loss" else 100 * metric
+
+
+def draws(cuts: Sequence[tuple[Curve, Curve]]) -> Group:
     study = fit_study([short for _, short in cuts])
     at, place = np.unique([int(curve.sizes[-1]) for curve, _ in cuts], return_inverse=True)
-    of_mixture = study.latent(at.tolist(), 0, noise=True, common=CommonError(0, 0))
-
-    def drawn(common: CommonError) -> np.ndarray:
-        latent = common.added(of_mixture, study.points, study.fitted, np.log(at), np.random.default_rng([0, 0]))
-        return study.points.with_noise(latent, np.random.default_rng(0))[:, np.arange(len(cuts)), place]
-
-    return {common: drawn(common) for common in COMMONS}
+    drawn = study.latent(at.tolist(), 0, noise=True, common=CommonError(0, 0))
+    return Group(study, np.log(at)[place][:, None], drawn[:, np.arange(len(cuts)), place][..., None])
 
 
-def outcome(values: np.ndarray, measured: np.ndarray, on_scale: Callable, kind: str, one: bool) -> Outcome:
-    """`one`: the curves are of one group, so that one may choose among them."""
-    drawn, truth = on_scale(values), on_scale(measured)
+def way(cuts: Sequence[tuple[Curve, Curve]], of: Group) -> np.ndarray:
+    """How far each curve is carried on in ln n, and what of its change came: shape (2, curves)."""
+    points, curves = of.study.points, np.arange(len(cuts))
+    last = points.measured.sum(1) - 1
+    start, forecast = of.study.fitted[curves, last], np.median(of.drawn, axis=0)[:, 0]
+    true = np.array([latent(curve) for curve, _ in cuts])
+    return np.stack([of.x[:, 0] - points.x[curves, last], (true - start) / (forecast - start)])
+
+
+def latent(curve: Curve) -> float:
+    """Of what is measured at the largest size."""
+    last = float(curve.means[-1])
+    if curve.kind == "loss":
+        return math.log(last)
+    return float(logit(np.clip((last - curve.chance) / (1 - curve.chance), EDGE, 1 - EDGE)))
+
+
+def outcome(of: Case, common: CommonError) -> Outcome:
+    values = []
+    for group in of.groups:
+        points, rng = group.study.points, np.random.default_rng([0, 0])
+        added = common.added(group.drawn, points, group.study.fitted, group.x, rng)
+        values.append(points.with_noise(added, np.random.default_rng(0))[..., 0])
+    drawn, truth = (on_scale(metric, of.kind) for metric in (np.concatenate(values, axis=1), of.measured))
     middle = np.median(drawn, axis=0)
     tails = [np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0) for level in LEVELS]
     ordered, count = np.sort(drawn, axis=0), len(drawn)
     gini = (2 * np.arange(1, count + 1) - count - 1) @ ordered / count**2
-    best = middle.argmin() if kind == "loss" else middle.argmax()
+    best = middle.argmin() if of.kind == "loss" else middle.argmax()
+    regret = abs(truth[best] - (truth.min() if of.kind == "loss" else truth.max()))
     return Outcome(
         middle - truth,
         float(np.mean(np.abs(drawn - truth).mean(axis=0) - gini)),
         np.array([(low <= truth) & (truth <= high) for low, high in tails]),
-        float(abs(truth[best] - (truth.min() if kind == "loss" else truth.max()))) if one else math.nan,
+        float(np.median(tails[-1][1] - tails[-1][0])),
+        float(regret) if len(of.groups) == 1 else math.nan,  # else there is none to choose among
     )
 
 
@@ -263,26 +295,27 @@ def _by_law(curve: Curve, law: Law, n: int) -> float:
 
 def chosen(others: Sequence[Case]) -> CommonError:
     """The common errors by the rule above."""
-    cases_of: dict[str, list[Case]] = defaultdict(list)
-    cases_at: dict[int, list[Case]] = defaultdict(list)
+    off = np.interp([one.came for one in others], factor(OFF), OFF)
+    far = np.array([one.far for one in others])
+
+    def unlikely(log_share: float) -> float:
+        return float(np.log1p((off / (math.exp(log_share) * far)) ** 2).sum() + len(others) * log_share)
+
+    share = round(math.exp(minimize_scalar(unlikely, bounds=(-7, 1), method="bounded").x), 3)
+    at: dict[int, list[Case]] = defaultdict(list)
     for one in others:
-        cases_of[one.study].append(one)
-        cases_at[one.ratio].append(one)
+        at[one.ratio].append(one)
 
-    def held(common: CommonError) -> float:
-        """The share of the curves in the 90 % interval, a mean over studies."""
-        return float(np.mean([np.mean([c.held(common) for c in of]) for of in cases_of.values()]))
+    def log_crps(straight: float) -> float:
+        common = CommonError(share, straight)
+        return float(np.mean([np.mean([np.log(outcome(c, common).crps) for c in of]) for of in at.values()]))
 
-    def log_crps(common: CommonError) -> float:
-        return float(np.mean([np.mean([np.log(c.ours[common].crps) for c in of]) for of in cases_at.values()]))
+    return CommonError(share, min(STRAIGHT, key=log_crps))
 
-    within_reach = [c for c in others if max(map(c.held, COMMONS)) >= LEAST]
-    holding = [
-        common
-        for common in COMMONS
-        if held(common) >= LEVELS[-1] and all(c.held(common) >= LEAST for c in within_reach)
-    ]
-    return min(holding or [COMMONS[-1]], key=log_crps)
+
+def source(study: str) -> str:
+    """What studies of the same data have in common."""
+    return study.partition(":")[0]
 
 
 def main() -> None:
@@ -298,20 +331,22 @@ def main() -> None:
     if asked.alone:
         pool = {name: alone(of) for name, of in pool.items()}
     wanted = [(name, ratio) for ratio in map(int, asked.ratios.split(",")) for name in pool]
-    made = (case(name, pool[name], ratio, asked.slow) for name, ratio in track(wanted, transient=True))
-    cases = [c for c in made if c is not None]
-    left_out = {name: chosen([c for c in cases if c.study != name]) for name in {c.study for c in cases}}
+    tried = (case(name, pool[name], ratio, asked.slow) for name, ratio in track(wanted, transient=True))
+    cases = [c for c in tried if c is not None]
+    names = dict.fromkeys(c.study for c in cases)
+    left_out = {name: chosen([c for c in cases if source(c.study) != source(name)]) for name in names}
+    ours = {c: outcome(c, left_out[c.study]) for c in cases}
     console = Console(width=160)
 
     table = Table(
         title="error of ln L (RMS) or in points (RMS), at a multiple of the largest size; chosen from the others"
     )
-    for heading in ("study", "×", "common", "ours", "last two", "accept then stop"):
+    for heading in ("study", "×", "ours", "last two", "accept then stop"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
     for heading in ("best law", "CRPS", "50 %", "80 %", "90 %", "regret"):
         table.add_column(heading, justify="right")
     for c in cases:
-        made = c.ours[left_out[c.study]]
+        made = ours[c]
         laws = {who: rms(off) for who, off in c.rivals.items()}
         best = min(
             (who for who in laws if who not in ("accept then stop", "last two sizes")), key=lambda who: laws[who]
@@ -320,7 +355,6 @@ def main() -> None:
         table.add_row(
             c.study,
             str(c.ratio),
-            "{0.share:.3f} {0.straight:.3f}".format(left_out[c.study]),
             *(f"{cell:.3g}" for cell in cells),
             f"{laws[best]:.3g} {best}",
             f"{made.crps:.3g}",
@@ -332,34 +366,41 @@ def main() -> None:
     table = Table(title="mean over studies of each forecaster's error in that of accept-then-stop (geometric)")
     for heading in ("forecaster", *asked.ratios.split(","), "all", "worst"):
         table.add_column(heading, justify="right")
-    names = ["ours", *dict.fromkeys(who for c in cases for who in c.rivals)]
-    for who in names:
-        ratios = {c: _error(c, who, left_out) / rms(c.rivals["accept then stop"]) for c in cases if _has(c, who)}
+    for who in ("ours", *dict.fromkeys(who for c in cases for who in c.rivals)):
+        errors = {c: ours[c].errors if who == "ours" else c.rivals.get(who) for c in cases}
+        ratios = {c: rms(off) / rms(c.rivals["accept then stop"]) for c, off in errors.items() if off is not None}
         by = [[v for c, v in ratios.items() if c.ratio == r] for r in map(int, asked.ratios.split(","))]
         worst = max(ratios, key=lambda c: ratios[c])
         cells = [f"{np.exp(np.mean(np.log(of))):.2f}" if of else "–" for of in (*by, list(ratios.values()))]
         table.add_row(who, *cells, f"{ratios[worst]:.2f} {worst.study} {worst.ratio}×")
     console.print(table)
 
-    held = {
-        name: np.mean([c.ours[left_out[name]].held.mean(1) for c in cases if c.study == name], 0) for name in left_out
-    }
-    console.print("coverage, mean over studies:", " / ".join(f"{share:.0%}" for share in np.mean([*held.values()], 0)))
-    for kind, of in (("real", False), ("simulated", True)):
-        some = {name: share for name, share in held.items() if name.startswith("simulated") == of}
+    table = Table(title="over its ratios: error in that of accept-then-stop (geometric), coverage, width at 90 %")
+    for heading in ("study", "share", "straight", "error", "50 %", "80 %", "90 %", "width"):
+        table.add_column(heading, justify="left" if heading == "study" else "right")
+    held: dict[str, np.ndarray] = {}
+    for name, common in left_out.items():
+        of = [c for c in cases if c.study == name]
+        error, width = (
+            np.exp(np.mean(np.log(what)))
+            for what in (
+                [rms(ours[c].errors) / rms(c.rivals["accept then stop"]) for c in of],
+                [ours[c].width for c in of],
+            )
+        )
+        held[name] = np.mean([ours[c].held.mean(1) for c in of], axis=0)
+        numbers = [f"{n:g}" for n in (common.share, common.straight)]
+        table.add_row(name, *numbers, f"{error:.2f}", *(f"{share:.0%}" for share in held[name]), f"{width:.3g}")
+    console.print(table)
+    for kind, some in (
+        ("all", [*held]),
+        ("real", [name for name in held if not name.startswith("simulated")]),
+        ("simulated", [name for name in held if name.startswith("simulated")]),
+    ):
         if some:
-            least = min(some, key=lambda name: some[name][-1])
-            shares = " / ".join(f"{share:.0%}" for share in np.mean([*some.values()], 0))
-            console.print(f"of {kind} studies: {shares}; least of one at 90 %: {some[least][-1]:.0%} {least}")
+            shares = " / ".join(f"{share:.1%}" for share in np.mean([held[name] for name in some], axis=0))
+            console.print(f"coverage, mean over {kind} studies: {shares}")
     console.print(f"chosen from all studies: {chosen(cases)}; in use: {COMMON}")
-
-
-def _has(c: Case, who: str) -> bool:
-    return who == "ours" or who in c.rivals
-
-
-def _error(c: Case, who: str, left_out: dict[str, CommonError]) -> float:
-    return rms(c.ours[left_out[c.study]].errors if who == "ours" else c.rivals[who])
 
 
 if __name__ == "__main__":

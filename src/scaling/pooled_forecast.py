@@ -17,7 +17,7 @@ from src.scaling.laws.law import Shape
 from src.scaling.pooled import PADDING, ROUNDS, TRIES, Observations, Pooled, padded, pool
 
 DRAWS = 2000
-COMMON = CommonError(share=0.1, straight=0.1)  # what bench/tournament.py chooses from all its studies
+COMMON = CommonError(share=0.13, straight=0.1)  # what bench/tournament.py says from all its studies
 CHECK_DRAWS = 400  # of the forecasts by which the intervals are checked, and of medians at what was measured
 AT_A_TIME = 4_000_000  # values drawn: those of many curves at many sizes do not fit in memory together
 NO_MATTER = 0.05  # a weight of laws below which nothing is said of them
@@ -29,8 +29,8 @@ METHOD = (
     "from the study (empirical Bayes), laws weighed by their evidence; "
     f"{DRAWS:,} draws give medians and intervals, widened where the largest sizes, forecast from the others, were "
     "farther off than said. Beyond the largest size the curves have errors in common, as measured over other studies: "
-    f"a share of the change that is forecast, within {COMMON.share:.0%} in every other study, and for each unit of "
-    f"ln n some {COMMON.straight:.0%} of the way to the straight line through the last two sizes. n = 0 is left out."
+    f"for each unit of ln n their slopes go astray by some {COMMON.share:.0%} of what is forecast, and they some "
+    f"{COMMON.straight:.0%} of the way to the straight line through the last two sizes. n = 0 is left out."
 )
 
 

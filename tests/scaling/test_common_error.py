@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from src.scaling.common_error import CommonError
+from src.scaling.common_error import TOP, CommonError
 from src.scaling.pooled import Observations
 from src.scaling.pooled_forecast import forecast
 
@@ -38,14 +37,19 @@ def test_up_to_the_last_size_nothing_is_added():
     np.testing.assert_array_equal(made, alone)
 
 
-def test_one_share_of_every_curves_change_is_added():
-    at = np.array([1600, 800 * 512])
-    made, alone = drawn(at, CommonError(0.25, 0))
-    shares = (made - alone) / changes(at)
-    np.testing.assert_allclose(shares, np.broadcast_to(shares[:, :1, :1], shares.shape))
-    levels = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
-    np.testing.assert_allclose(np.quantile(shares[:, 0, 0], levels), 0.25 * stats.cauchy.ppf(levels), atol=0.06)
-    assert np.abs(shares).max() == pytest.approx(1)
+def test_every_curves_slope_goes_astray_alike_the_more_the_farther_out():
+    """By the slope's own definition, summed over the way: 1 + u' below 0 and never turning, e^u' above."""
+    out = np.linspace(0, 3, 3001)[1:]
+    at = np.exp(out[[999, 2999]]) * np.array([[800], [400]])  # as far from the last size of the one and of the other
+    made, alone = drawn(at.ravel(), CommonError(0.25, 0))
+    came = 1 + (made - alone) / changes(at.ravel())
+    np.testing.assert_allclose(came[:, 0, :2], came[:, 1, 2:])
+    off = 0.25 * np.random.default_rng(0).standard_cauchy(4000)[:, None] * out
+    slopes = np.where(off < 0, np.maximum(1 + off, 0), np.exp(np.minimum(off, 50)))
+    mean = np.cumsum(slopes, axis=1)[:, [999, 2999]] / [1000, 3000]
+    within = mean[:, 1] < TOP / 2
+    np.testing.assert_allclose(came[within, 0, :2], mean[within], atol=0.02)
+    assert came.min() > 0 and came.max() == pytest.approx(TOP)
 
 
 def test_the_farther_the_more_of_the_way_to_the_line_is_gone_and_never_beyond_it():
