@@ -56,6 +56,10 @@ class ProcessesLauncher(Launcher):
                 plan_all(checked)
                 return []
 
+            if launcher.executor in ("processes", "gpus"):
+                from src.sweeps.executors.local import start_fork_server
+
+                start_fork_server(checked)
             from src.sweeps.sweep import Job, sweep
 
             jobs = [

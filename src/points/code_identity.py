@@ -106,8 +106,13 @@ def _elsewhere(module: str) -> Path:
     return Path(str(sys.modules[module].__file__))
 
 
-@cache
 def _read(path: Path) -> Source:
+    of = path.stat()
+    return _read_version(path, of.st_size, of.st_mtime_ns, of.st_ino)
+
+
+@cache  # past a fork, too, after which the file may have changed
+def _read_version(path: Path, *version: int) -> Source:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     imports: set[str] = set()
     for node in ast.walk(tree):  # all the way down: an import inside a function counts

@@ -217,6 +217,14 @@ def test_imports_in_functions_and_of_modules_by_from_are_followed(tmp_path, monk
     assert set(followed("src.a")) == {"src.a", "src.room", "src.room.b", "src.room.c"}
 
 
+def test_a_file_that_changed_since_it_was_read_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(code_identity, "ROOT", tmp_path)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    before = followed("a")
+    (tmp_path / "a.py").write_text("x = 22\n")
+    assert followed("a") != before == {"a": ("x = 1", frozenset())}
+
+
 def test_a_benchmark_from_elsewhere_counts_by_its_file(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     name = "a_benchmark_of_mine"

@@ -1,11 +1,12 @@
 """Processes of this machine: each its own, yet without paying for the imports each time; each on its own GPUs.
 
-Importing torch, Lightning and transformers takes longer than training a tiny point. A fork server imports them once,
-computes nothing (so it has no threads and no device to break in a fork), and every job is forked from it fresh.
+Importing torch, Lightning and transformers takes longer than training a tiny point. A fork server imports them once
+(template.py), and every job is forked from it fresh.
 """
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import runpy
 import signal
@@ -14,12 +15,37 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from src.child_process import end_with_parent, terminate
+from src.config.any_benchmark import AnyBenchmark
+from src.config.train import TrainConfig
 from src.sweeps.executors.executor import GRACE_SECONDS, OUT_OF_TIME, STRIPPED, Ended, Task
 
 _context = multiprocessing.get_context("forkserver")
 # MLflow imports its SQL store at the first request, which would be in every job: a second of each.
-_context.set_forkserver_preload(["src.tasks.finetune", "mlflow.store.tracking.sqlalchemy_store"])
+_PRELOAD = ["src.tasks.finetune", "mlflow.store.tracking.sqlalchemy_store", "src.sweeps.executors.template"]
+_context.set_forkserver_preload(_PRELOAD)
+
+DATA = "FATHOM_SWEEP_DATA"  # the variable that tells the fork server of it
+MOST_BENCHMARKS = 4  # of more than these no job should have to wait for the first to be read
+
+
+class Data(BaseModel):
+    """What the jobs of a sweep read alike: the benchmarks that they draw from, and those that they test on."""
+
+    pools: list[AnyBenchmark]
+    tests: list[AnyBenchmark]
+
+
+def start_fork_server(configs: Sequence[TrainConfig]) -> None:
+    """Have it import and read what jobs with these configurations need, beside what this process does until then."""
+    pools = dict.fromkeys(config.train_on or config.benchmark for config in configs if config.n_examples)
+    tests = dict.fromkeys(of for config in configs for of in (config.benchmark, *config.also.values()))
+    data = Data(pools=list(pools)[:MOST_BENCHMARKS], tests=list(tests)[:MOST_BENCHMARKS])
+    os.environ[DATA] = data.model_dump_json()
+    multiprocessing.forkserver.ensure_running()
+    del os.environ[DATA]
 
 
 @dataclass(eq=False)
