@@ -1,6 +1,6 @@
 """Does a study of thousands of points stay quick?
 
-    python bench/many_runs.py [--runs=10000] [--points=1000]
+    python bench/many_runs.py [--runs=10000] [--points=1000] [--server]
 
 One tiny point is run. A study on SQLite then holds it so many times, each time under another seed or n and with its own
 key, as if each had been run. Two times are printed:
@@ -8,6 +8,9 @@ key, as if each had been run. Two times are printed:
 - listing what is left to do of the study, as a sweep does it before its first point;
 - a sweep of so many of the points, all of which are complete: from the command to the sentence that says so, and to its
   end. Beside them, the time of the same sweep of one point: what of it is Python's start and not the points'.
+
+With --server the study is listed through MLflow's server with PostgreSQL as well: on a machine that has never read it,
+again, and again after ten of its runs have been deleted.
 """
 
 import argparse
@@ -17,12 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice, product
 from pathlib import Path
 
+import psycopg
 from chaos import POINT
 from hydra import compose, initialize_config_dir
 
@@ -33,6 +38,8 @@ from src.tracking import tags as tag
 from src.tracking.query import points
 from src.tracking.store import open_store
 from src.tracking.sweeps import begun
+from tests.tracking.postgres import cluster
+from tests.tracking.server import free_port, server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STUDY = "many"
@@ -44,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--points", type=int, default=1000)
+    parser.add_argument("--server", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "mlruns"
@@ -64,6 +72,47 @@ def main() -> None:
         many = seconds_of_sweep(sweep, folder)
         for points_of, (said, ended) in {asked.points: many, 1: one}.items():
             print(f"a sweep of {points_of:,} complete points: says so after {said:.1f} s, ends after {ended:.1f} s")
+        if asked.server:
+            list_through_a_server(root)
+
+
+def list_through_a_server(root: Path) -> None:
+    """The study of the SQLite file under `root`, in a PostgreSQL server behind MLflow's."""
+    with cluster() as postgres:
+        backend = f"{postgres.uri}/postgres"
+        subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", backend], check=True, capture_output=True)
+        into_postgres(root / "mlflow.db", backend)
+        with server(free_port(), root, backend) as uri:
+            first = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
+            urllib.request.urlopen(first, timeout=120).close()  # at which MLflow imports what it keeps runs with
+            store = open_store(uri, root / "client")
+            experiment = store.experiment(STUDY)
+
+            def listed(what: str) -> None:
+                began = time.perf_counter()
+                complete, started = points(store, STUDY), begun(store, STUDY)
+                print(f"through the server, {what}: {time.perf_counter() - began:.1f} s, {len(complete):,} complete")
+                assert not started
+
+            listed("never read before")
+            listed("again")
+            for run in store.client.search_runs([experiment], "tags.`fathom.kind` = 'finetune'", max_results=10):
+                store.client.delete_run(run.info.run_id)
+            listed("after ten were deleted")
+            listed("again")
+
+
+def into_postgres(file: Path, backend: str) -> None:
+    """Copy an SQLite store's studies into the empty tables of a PostgreSQL store."""
+    with closing(sqlite3.connect(file)) as source, psycopg.connect(backend) as target, target.cursor() as cursor:
+        cursor.execute("DELETE FROM experiments")
+        for table in ("experiments", "runs", *BY_RUN):
+            columns = list(columns_of(source, table))
+            flags = [column in ("is_nan", "is_default") for column in columns]
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as rows:
+                for row in source.execute(f"SELECT {', '.join(columns)} FROM {table}"):
+                    rows.write_row([bool(x) if flag else x for x, flag in zip(row, flags, strict=True)])
+        cursor.execute("ANALYZE")
 
 
 def seconds_of_sweep(overrides: list[str], folder: str) -> tuple[float, float]:

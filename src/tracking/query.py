@@ -21,6 +21,7 @@ from src.errors import FathomError, OutOfReach
 from src.tracking import tags as tag
 from src.tracking.local_artifacts import artifact_directory, link
 from src.tracking.relocation import local_path
+from src.tracking.rows import COMPLETE_POINTS, Row, remembered_rows
 from src.tracking.secrets import redact
 from src.tracking.store import ITEMS, PAGE, Store
 
@@ -48,19 +49,8 @@ class PointRecord:
     params: dict[str, str]
     metrics: dict[str, float]
     artifacts: str = ""
+    study: str = ""
     items: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A complete run as it is stored, before its params have placed it on a curve."""
-
-    run_id: str
-    key: str
-    ended: int
-    artifacts: str
-    params: dict[str, str]
-    metrics: dict[str, float]
 
 
 def points(store: Store, study: str, with_items: bool = False) -> list[PointRecord]:
@@ -70,7 +60,7 @@ def points(store: Store, study: str, with_items: bool = False) -> list[PointReco
     complete runs of one key, and for a run without the params that place it on a curve.
     """
     experiment = _experiment(store, study)
-    rows = list(_rows(store, experiment))
+    rows = _rows(store, experiment)
     first: dict[str, str] = {}
     for row in rows:
         if row.key in first:
@@ -79,7 +69,7 @@ def points(store: Store, study: str, with_items: bool = False) -> list[PointReco
                 "delete one of them (mlflow runs delete --run-id …)"
             )
         first[row.key] = row.run_id
-    records = [point_of(row) for row in rows]
+    records = [point_of(row, study) for row in rows]
     if with_items:
         records = _with_items(store, records)
     return sorted(records, key=place)
@@ -88,9 +78,8 @@ def points(store: Store, study: str, with_items: bool = False) -> list[PointReco
 def points_with(store: Store, study: str, keys: Iterable[str]) -> list[PointRecord]:
     """Those of a study's points with these keys that are complete: a request each, and no reading of all others."""
     experiment = store.experiment(study)
-    return [
-        point_of(row) for key in keys for row in _rows_from_api(store, experiment, f" and tags.`{tag.KEY}` = '{key}'")
-    ]
+    rows = (row for key in keys for row in _rows_from_api(store, experiment, f" and tags.`{tag.KEY}` = '{key}'"))
+    return [point_of(row, study) for row in rows]
 
 
 def place(point: PointRecord) -> tuple[str | int, ...]:
@@ -208,8 +197,8 @@ def _items(store: Store, record: PointRecord) -> Mapping[str, np.ndarray]:
         return safetensors.numpy.load(Path(got).read_bytes())
 
 
-def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRecord:
-    """The record of a row. Raises FathomError where params that place it on a curve are missing or no numbers.
+def point_of(row: Row, study: str, items: Mapping[str, np.ndarray] | None = None) -> PointRecord:
+    """A study's row. Raises FathomError where params that place it on a curve are missing or no numbers.
 
     A base on its own (n = 0) has neither seed nor method nor recipe.
     """
@@ -228,6 +217,7 @@ def point_of(row: Row, items: Mapping[str, np.ndarray] | None = None) -> PointRe
             params=row.params,
             metrics=row.metrics,
             artifacts=row.artifacts,
+            study=study,
             items=items or {},
         )
     except KeyError as missing:
@@ -261,18 +251,17 @@ def _experiments(store: Store) -> Iterator[tuple[str, str]]:
             return
 
 
-def _rows(store: Store, experiment: str) -> Iterator[Row]:
+def _rows(store: Store, experiment: str) -> list[Row]:
     if store.database is not None:
         try:
-            return iter(_rows_from_database(store.database, experiment))
+            return _rows_from_database(store.database, experiment)
         except sqlite3.OperationalError:
             pass  # another MLflow's tables
-    return _rows_from_api(store, experiment)
+    return remembered_rows(store, experiment, lambda further: _rows_from_api(store, experiment, further))
 
 
 def _rows_from_api(store: Store, experiment: str, further: str = "") -> Iterator[Row]:
-    wanted = f"tags.`{tag.KIND}` = 'finetune' and tags.`{tag.COMPLETE}` = 'true'{further}"
-    for run in store.runs([experiment], wanted):
+    for run in store.runs([experiment], COMPLETE_POINTS + further):
         metrics = {name: _true_value(value) for name, value in run.data.metrics.items()}
         yield Row(
             run.info.run_id,

@@ -18,10 +18,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(port: int, root: Path) -> Iterator[str]:
+def server(port: int, root: Path, backend: str = "") -> Iterator[str]:
+    """On the database `backend`, or on an SQLite file under `root`."""
     uri = f"http://127.0.0.1:{port}"
-    backend = ["--backend-store-uri", f"sqlite:///{root}/mlflow.db", "--artifacts-destination", str(root / "served")]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *backend]
+    kept = ["--backend-store-uri", backend or f"sqlite:///{root}/mlflow.db"]
+    kept += ["--artifacts-destination", str(root / "served")]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *kept]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         while True:
