@@ -1,6 +1,6 @@
 """A study as files, to be kept beside what was written from it: a row for each point, and its values by test item.
 
-points.csv              key, run_id, ended, then `params/…` and `metrics/…`; empty where a point has none
+points.csv              key, run_id, ended, study, then `params/…` and `metrics/…`; empty where a point has none
 items/<benchmark> <model>.safetensors   arrays named `<key>/<metric>`, shape (items,)
 """
 
@@ -13,22 +13,32 @@ import numpy as np
 import safetensors.numpy
 
 from src.config.source import FilesSource, MLflowSource
+from src.config.tracking import Tracking
 from src.errors import FathomError
-from src.tracking.query import PointRecord, Row, place, point_of, points
-from src.tracking.store import Store
+from src.tracking.query import PointRecord, place, point_of, points
+from src.tracking.rows import Row
+from src.tracking.store import open_existing
 
 TABLE = "points.csv"
-FIRST = ("key", "run_id", "ended")
+FIRST = ("key", "run_id", "ended", "study")
 
 
-def study_points(source: FilesSource | MLflowSource, study: str, store: Store) -> list[PointRecord]:
-    """The complete points that an analysis is of, with their values by test item. Raises FathomError for none."""
+def study_points(source: FilesSource | MLflowSource, study: str, tracking: Tracking) -> list[PointRecord]:
+    """The complete points that an analysis is of, with their values by test item. Raises FathomError for none.
+
+    Of files that an older version wrote, which do not say of which study a point is, all count.
+    """
     if isinstance(source, MLflowSource):
+        store = open_existing(tracking.uri, tracking.root, tracking.flush_seconds)
         records = points(store, study, with_items=True)
         missing = f"study {study} has no complete point yet; run src/train.py with study={study}"
     else:
-        records = read_points(source.path)
+        there = read_points(source.path)
+        records = [record for record in there if record.study in (study, "")]
         missing = f"source.path: {source.path} has no {TABLE}; write it with src/publish.py study=… to={source.path}"
+        if there:
+            studies = ", ".join(sorted({record.study for record in there}))
+            missing = f"study: {source.path / TABLE} has no point of {study}; its points are of {studies}"
     if not records:
         raise FathomError(missing)
     return records
@@ -53,9 +63,10 @@ def write_points(records: Sequence[PointRecord], directory: Path) -> int:
         table = csv.DictWriter(file, [*FIRST, *params, *metrics], lineterminator="\n")
         table.writeheader()
         for point in kept:
-            row = {f"params/{name}": value for name, value in point.params.items()}
+            row = {name: getattr(point, name) for name in FIRST}
+            row |= {f"params/{name}": value for name, value in point.params.items()}
             row |= {f"metrics/{name}": repr(value) for name, value in point.metrics.items()}
-            table.writerow({"key": point.key, "run_id": point.run_id, "ended": point.ended, **row})
+            table.writerow(row)
     unfinished.replace(directory / TABLE)
     return len(kept)
 
@@ -79,7 +90,7 @@ def read_points(directory: Path) -> list[PointRecord]:
             try:
                 numbers = {name: float(value) for name, value in metrics.items()}
                 found = Row(given["run_id"], given["key"], int(given["ended"]), "", params, numbers)
-                records.append(point_of(found, items[found.key]))
+                records.append(point_of(found, given.get("study", ""), items[found.key]))
             except (KeyError, ValueError, FathomError) as error:
                 raise FathomError(f"{table}, line {line}: {error}") from error
     return records

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 def fit_laws(config: AnalyzeConfig) -> None:
     """Fit, print, draw and log the laws of a study. The same points and settings are logged only once."""
     laws = laws_named(config.laws)
+    records = study_points(config.source, config.study, config.tracking)
     store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    records = study_points(config.source, config.study, store)
     points_of, left_out = curves_of(records)
     if left_out:
         console.print(f"{left_out} points of older code, bases or data are left out: their curves were measured again")

@@ -23,7 +23,7 @@ from src.tracking.identity import run_key
 from src.tracking.nights import Night, Verdict, accept_night, code_now, judged_nights
 from src.tracking.query import points, studies
 from src.tracking.runs import claim
-from src.tracking.store import Store, open_store
+from src.tracking.store import Store, open_existing, open_store
 from src.tracking.tags import NIGHT
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -39,11 +39,13 @@ def nightly(config: NightlyConfig) -> None:
     of this store is still running.
     """
     laws = laws_named(config.laws)
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    tracking = config.tracking
     if config.accept:
-        accept_night(store, config.study, config.accept)
+        existing = open_existing(tracking.uri, tracking.root, tracking.flush_seconds)
+        accept_night(existing, config.study, config.accept)
         log.warning("%s counts as a good night from now on", config.accept)
         return
+    store = open_store(tracking.uri, tracking.root, tracking.flush_seconds)
     folder = (config.out / config.night).absolute()  # a mail is read elsewhere
     folder.mkdir(parents=True, exist_ok=True)
     store.locks.mkdir(parents=True, exist_ok=True)

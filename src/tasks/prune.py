@@ -6,13 +6,13 @@ from rich.table import Table
 
 from src.config.prune import PruneConfig
 from src.tracking.leftovers import leftovers, remove
-from src.tracking.store import open_store
+from src.tracking.store import open_existing
 
 console = Console()
 
 
 def prune(config: PruneConfig) -> None:
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
+    store = open_existing(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
     found = leftovers(store, config.days)
     table = Table("what", "why", "size")
     freed = 0

@@ -25,7 +25,7 @@ from src.tasks.prefer import prefer
 from src.tracking import tags as tag
 from src.tracking.provenance import provenance
 from src.tracking.query import find_run, read_json
-from src.tracking.store import CONFIG, Store, open_store
+from src.tracking.store import CONFIG, Store, open_existing
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _store_of(config: RerunConfig) -> Store:
         uri, root = (config.source, root) if "://" in config.source else (None, Path(config.source))
         if uri is None and not (root / "mlflow.db").exists():
             raise FathomError(f"from: {root} holds no mlflow.db, which a tracking root does")
-    return open_store(uri, root, tracking.flush_seconds, tracking.patience_seconds)
+    return open_existing(uri, root, tracking.flush_seconds, tracking.patience_seconds)
 
 
 def _configuration(config: RerunConfig, store: Store, run_id: str, command: type[Measuring]) -> Measuring:

@@ -20,7 +20,6 @@ from src.scaling.read_csv import read_curves
 from src.scaling.superficial import Superficial, superficial
 from src.study.curves import curves_of, measured
 from src.study.point_files import study_points
-from src.tracking.store import open_store
 
 console = Console()
 MANY = 50  # curves that one waits for
@@ -81,8 +80,7 @@ def select_from_file(config: SelectFromFileConfig) -> None:
 
 def select_from_study(config: SelectFromStudyConfig) -> None:
     """Rank the curves of each benchmark of a study, print them and write them to `out`."""
-    store = open_store(config.tracking.uri, config.tracking.root, config.tracking.flush_seconds)
-    points_of, _ = curves_of(study_points(config.source, config.study, store))
+    points_of, _ = curves_of(study_points(config.source, config.study, config.tracking))
     groups: dict[str, list[Curve]] = {}
     for curve in measured(config.metric, points_of):
         groups.setdefault(points_of[curve.name][0].benchmark, []).append(curve)

@@ -10,7 +10,7 @@ from src.config.status import StatusConfig
 from src.sweeps.costs import seconds_left
 from src.sweeps.view import AtWork, View
 from src.tracking.progress import point_states
-from src.tracking.store import Store, open_store
+from src.tracking.store import Store, open_existing
 from src.tracking.sweeps import newest_sweep
 
 KINDS = ("complete", "failed", "interrupted", "running")
@@ -19,7 +19,7 @@ KINDS = ("complete", "failed", "interrupted", "running")
 def status(config: StatusConfig) -> None:
     """Print how far it is; with `watch_seconds` until it has ended."""
     tracking = config.tracking
-    store = open_store(tracking.uri, tracking.root, tracking.flush_seconds, tracking.patience_seconds)
+    store = open_existing(tracking.uri, tracking.root, tracking.flush_seconds, tracking.patience_seconds)
     console = Console()
     view, running = look(store, config.study)
     if config.watch_seconds and console.is_terminal:

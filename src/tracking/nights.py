@@ -9,6 +9,7 @@ from src.tracking import tags as tag
 from src.tracking.ownership import set_tags
 from src.tracking.provenance import provenance
 from src.tracking.store import Store
+from src.tracking.sweeps import all_runs
 
 Verdict = Literal["good", "regression", "incomplete"]
 
@@ -47,7 +48,7 @@ def accept_night(store: Store, study: str, date: str) -> None:
 
 def _judged(store: Store, study: str) -> Iterator[Night]:
     wanted = f"tags.`{tag.KIND}` = 'night' and tags.`{tag.COMPLETE}` = 'true'"
-    for run in store.runs([store.experiment(study)], wanted, order_by=["attributes.end_time"]):
+    for run in sorted(all_runs(store, study, wanted), key=lambda run: run.info.end_time or 0):
         params, tags = run.data.params, run.data.tags
         yield Night(params["night"], params["points"], tags[tag.NIGHT], run.info.run_id, _code(tags))
 

@@ -128,6 +128,17 @@ def open_store(
     return Store(patient, uri, root, flush_seconds)
 
 
+def open_existing(
+    uri: str | None, root: Path, flush_seconds: float = 10.0, patience_seconds: float = PATIENCE_SECONDS
+) -> Store:
+    """The same for a command that reads: FathomError where no SQLite file is, in place of a new and empty one."""
+    place = _absolute(uri or f"{SQLITE}{root / 'mlflow.db'}")
+    if place.startswith(SQLITE) and not Path(place.removeprefix(SQLITE)).exists():
+        key = "tracking.uri" if uri else "tracking.root"
+        raise FathomError(f"there is no store at {place.removeprefix(SQLITE)}: check {key}, or run src/train.py first")
+    return open_store(uri, root, flush_seconds, patience_seconds)
+
+
 def _server_client(uri: str, root: Path) -> MlflowClient:
     if uri.startswith(("http://", "https://")):
         _probe(uri)

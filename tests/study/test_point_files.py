@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from src.config.source import FilesSource
+from src.config.tracking import Tracking
 from src.errors import FathomError
 from src.study.point_files import read_points, study_points, write_points
 from src.tracking.query import PointRecord
 
+TRACKING = Tracking(root=Path("nowhere"), uri=None, flush_seconds=1, patience_seconds=1)
 PARAMS = {"model": "tiny_llama3-s", "benchmark": "echo", "method": "full", "recipe": "converged", "seed": "1"}
 
 
@@ -53,7 +56,20 @@ def test_points_are_added_to_those_that_are_there_and_take_the_place_of_their_li
 def test_where_nothing_was_written_the_command_that_would_is_named(tmp_path):
     source = FilesSource(kind="files", path=tmp_path)
     with pytest.raises(FathomError, match=r"has no points\.csv; write it with src/publish\.py study=… to="):
-        study_points(source, "s", None)
+        study_points(source, "s", TRACKING)
+
+
+def test_of_a_directory_with_the_points_of_two_studies_one_is_read(tmp_path):
+    write_points([point(10, study="a"), point(100, study="b")], tmp_path)
+    source = FilesSource(kind="files", path=tmp_path)
+    assert [record.n_examples for record in study_points(source, "a", TRACKING)] == [10]
+    with pytest.raises(FathomError, match=r"points\.csv has no point of c; its points are of a, b"):
+        study_points(source, "c", TRACKING)
+
+
+def test_points_of_files_that_name_no_study_are_of_every_one(tmp_path):
+    write_points([point(10), point(100)], tmp_path)
+    assert len(study_points(FilesSource(kind="files", path=tmp_path), "any", TRACKING)) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import FathomError
-from src.tracking.store import Store, open_store
+from src.tracking.store import Store, open_existing, open_store
 
 FIRST_USE = """
 import sys
@@ -49,6 +49,15 @@ def test_everything_lies_under_root(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (root / "artifacts" / run.info.run_id / "artifacts" / "a.txt").read_text() == "text"
     assert list(elsewhere.iterdir()) == []
     assert run.info.experiment_id != "0"
+
+
+def test_who_only_reads_makes_no_store(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(FathomError, match=r"no store at .*mlruns/nowhere/mlflow\.db: check tracking\.root"):
+        open_existing(None, root / "nowhere")
+    with pytest.raises(FathomError, match=r"no store at .*/other\.db: check tracking\.uri"):
+        open_existing(f"sqlite:///{root}/other.db", tmp_path)
+    assert {path.name for path in root.iterdir()} == {"mlflow.db"}
+    assert open_existing(None, root).database == root / "mlflow.db"
 
 
 def test_sqlite_by_its_uri_and_in_wal_mode(root: Path, tmp_path: Path) -> None:
