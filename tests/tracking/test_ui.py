@@ -17,3 +17,4 @@ def test_the_switch_is_the_one_that_the_installed_ui_reads() -> None:
     text = script.read_text()
     assert 'key:"mlflow.workflowType",version:1' in text
     assert 'MACHINE_LEARNING="machine_learning"' in text
+    assert 'key:"mlflow.assistant.fab.autoOpenedOnFirstLoad",version:1' in text
