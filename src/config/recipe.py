@@ -50,7 +50,7 @@ class Recipe(Section):
     batch_size: list[BatchRule]
     optimizer: OptimizerName = Field(default="adamw", description="how weights and moments are held: docs/memory.md")
     lr: float = Field(gt=0)
-    schedule: Literal["cosine", "constant"]
+    schedule: Literal["cosine", "constant", "inverse_sqrt"] = Field(description="of the learning rate after warm-up")
     warmup_fraction: float = Field(ge=0, lt=1, description="of the steps; where their number is open, warmup_steps")
     warmup_steps: int | None = Field(default=None, gt=0)
     averaging: float = Field(default=0.0, ge=0, lt=1, description="keep the mean weights of this last share of steps")
@@ -78,8 +78,10 @@ class Recipe(Section):
     def _consistent(self) -> "Recipe":
         if (self.epochs, self.steps, self.until).count(None) != 2:
             raise ValueError("set exactly one of epochs, steps and until; the others are null")
-        if self.until and (self.schedule != "constant" or self.warmup_steps is None):
-            raise ValueError("until leaves the end open: it needs schedule=constant and warmup_steps")
+        if self.until and (self.schedule == "cosine" or self.warmup_steps is None):
+            raise ValueError("until leaves the end open: it needs schedule=inverse_sqrt or constant, and warmup_steps")
+        if self.schedule == "inverse_sqrt" and not self.warmup_steps:
+            raise ValueError("schedule=inverse_sqrt falls from the end of the warm-up: it needs warmup_steps")
         if self.until and self.validation == "pool" and not self.val_examples:
             raise ValueError(
                 "until needs validation loss: set val_examples, or validation=k_fold to take none but the n, or "

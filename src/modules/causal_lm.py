@@ -43,11 +43,17 @@ class Optimisation:
     optimizer: OptimizerName = "adamw"
 
     def lr_factor(self, step: int) -> float:
-        """Share of the peak learning rate at 0-based `step`: linear warm-up, then cosine to 0 or constant."""
+        """Share of the peak learning rate at 0-based `step`: linear warm-up, then by the schedule.
+
+        constant; inverse_sqrt: falling as 1/√step, which needs no end (Vaswani et al. 1706.03762, 5.3); cosine: to 0 at
+        the end.
+        """
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         if self.schedule == "constant":
             return 1.0
+        if self.schedule == "inverse_sqrt":
+            return math.sqrt(self.warmup_steps / (step + 1))
         left = max(1, self.total_steps - self.warmup_steps)
         return 0.5 * (1 + math.cos(math.pi * (step - self.warmup_steps) / left))
 
