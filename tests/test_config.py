@@ -48,6 +48,7 @@ def composed(*overrides, name="train"):
         (["recipe.steps=7"], "recipe: set exactly one of epochs, steps and until"),
         (["recipe.val_examples=0"], "recipe: until needs validation loss: set val_examples, or validation=k_fold"),
         (["recipe.schedule=cosine"], "recipe: until leaves the end open"),
+        (["recipe=tiny", "recipe.schedule=inverse_sqrt"], "recipe: schedule=inverse_sqrt falls from the end of the"),
         (["recipe=tiny", "recipe.search=[1e-3]"], "recipe: search and validation=k_fold choose by validation loss"),
         (["recipe.until.patience=1"], "recipe.until.patience: input should be greater than 1"),
         (["recipe.batch_size=[{up_to: 10, examples: 2}]"], "recipe: batch_size needs rules"),
