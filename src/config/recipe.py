@@ -53,6 +53,7 @@ class Recipe(Section):
     schedule: Literal["cosine", "constant", "inverse_sqrt"] = Field(description="of the learning rate after warm-up")
     warmup_fraction: float = Field(ge=0, lt=1, description="of the steps; where their number is open, warmup_steps")
     warmup_steps: int | None = Field(default=None, gt=0)
+    constant_steps: int | None = Field(default=None, gt=0, description="with inverse_sqrt: the rate falls from here on")
     averaging: float = Field(default=0.0, ge=0, lt=1, description="keep the mean weights of this last share of steps")
     search: list[float] = Field(default=[], description="learning rates to choose from by validation loss")
     search_up_to: int | None = Field(default=None, gt=0, description="search at n up to this, else lr; null: always")
@@ -80,8 +81,8 @@ class Recipe(Section):
             raise ValueError("set exactly one of epochs, steps and until; the others are null")
         if self.until and (self.schedule == "cosine" or self.warmup_steps is None):
             raise ValueError("until leaves the end open: it needs schedule=inverse_sqrt or constant, and warmup_steps")
-        if self.schedule == "inverse_sqrt" and not self.warmup_steps:
-            raise ValueError("schedule=inverse_sqrt falls from the end of the warm-up: it needs warmup_steps")
+        if (self.schedule == "inverse_sqrt") != (self.constant_steps is not None):
+            raise ValueError("constant_steps says from which step on schedule=inverse_sqrt falls: set both or neither")
         if self.until and self.validation == "pool" and not self.val_examples:
             raise ValueError(
                 "until needs validation loss: set val_examples, or validation=k_fold to take none but the n, or "

@@ -41,19 +41,20 @@ class Optimisation:
     grad_clip: float
     seed: int
     optimizer: OptimizerName = "adamw"
+    constant_steps: int = 0
 
     def lr_factor(self, step: int) -> float:
         """Share of the peak learning rate at 0-based `step`: linear warm-up, then by the schedule.
 
-        constant; inverse_sqrt: falling as 1/√step, which needs no end (Vaswani et al. 1706.03762, 5.3); cosine: to 0 at
-        the end.
+        constant; inverse_sqrt: constant up to `constant_steps`, then falling as 1/√step, which needs no end (Vaswani et
+        al. 1706.03762, 5.3); cosine: to 0 at the end.
         """
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         if self.schedule == "constant":
             return 1.0
         if self.schedule == "inverse_sqrt":
-            return math.sqrt(self.warmup_steps / (step + 1))
+            return min(1.0, math.sqrt(self.constant_steps / (step + 1)))
         left = max(1, self.total_steps - self.warmup_steps)
         return 0.5 * (1 + math.cos(math.pi * (step - self.warmup_steps) / left))
 

@@ -297,6 +297,7 @@ def optimisation_of(config: TrainConfig, lr: float, total_steps: int) -> Optimis
         grad_clip=recipe.grad_clip,
         seed=config.seed,
         optimizer=recipe.optimizer,
+        constant_steps=recipe.constant_steps or 0,
     )
 
 

@@ -66,10 +66,10 @@ def optimisation(total_steps, **changes):
 
 
 def test_an_inverse_square_root_needs_no_end():
-    """A quarter of the warm-up's steps is a quarter of the peak; four times them, half of it; the same in any length."""
+    """The peak up to `constant_steps`, half of it at four times as many; the same in any length."""
     for total in (100, 10_000):
-        factor = optimisation(total, schedule="inverse_sqrt", warmup_steps=8).lr_factor
-        assert [factor(step - 1) for step in (2, 8, 32, 72)] == pytest.approx([1 / 4, 1, 1 / 2, 1 / 3])
+        factor = optimisation(total, schedule="inverse_sqrt", warmup_steps=4, constant_steps=8).lr_factor
+        assert [factor(step - 1) for step in (2, 4, 8, 32, 72)] == pytest.approx([1 / 2, 1, 1, 1 / 2, 1 / 3])
 
 
 def run(
