@@ -27,7 +27,7 @@ def night(chance, skill=0.0, loss=1.0, seeds=(0, 1), wrong_scorer=False):
                 metrics = {name: float(of.mean()) for name, of in items.items()}
                 params = {"model": "m", "benchmark": curve, "method": "full", "recipe": "r"}
                 key = f"{curve}{n}{seed}"
-                points.append(PointRecord(key, key, *params.values(), n, seed, 0, params, metrics, "", items))
+                points.append(PointRecord(key, key, *params.values(), n, seed, 0, params, metrics, items=items))
         curves[curve] = points
     return curves
 
