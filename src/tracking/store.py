@@ -39,7 +39,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 SQLITE = "sqlite:///"
 CONFIG = "config.json"  # the artifact that holds a run's configuration
 ITEMS = "items.safetensors"  # the artifact that holds a point's metrics by test item
-PROBE_SECONDS = 5
+PROBE_SECONDS = 30  # a cold or busy server takes seconds; one that is not there refuses at once
 CLOCKS_SECONDS = 60.0  # by how much two clocks may differ before it is said
 PAGE = 1000  # runs at a time
 PATIENCE_SECONDS = 600.0
